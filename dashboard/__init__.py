@@ -1,0 +1,1 @@
+"""The screen (Dash): pure functions from wire models to component trees, and the app that calls them."""

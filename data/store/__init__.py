@@ -1,0 +1,1 @@
+"""The attention store: one HDF5 file; its layout, its writer, its reader."""

@@ -1,0 +1,1 @@
+"""Bi2Former: the published model, its training and its checkpoints (torch)."""

@@ -1,0 +1,1 @@
+"""The HTTP service over an attention store (FastAPI); never loads torch."""

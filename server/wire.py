@@ -1,0 +1,316 @@
+"""What travels between service and screen: every body of ``/api/v1``, as pydantic models.
+
+The dashboard imports this module of the server and no other. Tables travel as columns: one list per column, all of
+one length, in the row order stated. Coordinates are 0-based, half-open; distances are in base pairs.
+
+The address of each body (``.csv`` after the path gives the same rows as CSV)::
+
+    GET  /api/v1/health                                        Health
+    GET  /api/v1/dataset                                       DatasetInfo
+    GET  /api/v1/cells?cell_type=&prefix=&offset=&limit=       CellPage
+    GET  /api/v1/embedding                                     Embedding
+    GET  /api/v1/cells/{cell_id}/links[.csv]?threshold=&top_k=&chromosome=&gene=&layer=&head=&limit=
+                                                               LinkTable
+    GET  /api/v1/cells/{cell_id}/heatmap?threshold=&top_k=&layer=&head=&width=&height=
+             &gene_start=&gene_stop=&peak_start=&peak_stop=    Heatmap
+    GET  /api/v1/celltypes/{cell_type}/scores[.csv]?threshold=&top_k=&layer=&head=
+                                                               PeakScores
+    POST /api/v1/celltypes/{cell_type}/tf?threshold=&top_k=&definition=&layer=&head=   (multipart: file = a BED)
+                                                               TrackComparison
+
+Any error, of any status, has the body :class:`ErrorBody`.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Definition = Literal["links", "score", "weight"]
+"""Cumulative score of a peak: the sum over surviving links of 1, of the score, or of the weight."""
+
+
+class Wire(BaseModel):
+    """Base of every body: unknown keys are refused, values cannot be changed."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ErrorDetail(Wire):
+    """What went wrong, and what to do."""
+
+    type: str = Field(description="Name of the error class", examples=["NotFoundError"])
+    message: str
+    hint: str = ""
+
+
+class ErrorBody(Wire):
+    """Body of every answer that is not a success."""
+
+    error: ErrorDetail
+
+
+class Health(Wire):
+    """The service is up and its store can be read."""
+
+    status: Literal["ok"] = "ok"
+    version: str
+
+
+class ChromosomeSpan(Wire):
+    """One chromosome: where its genes and peaks stand in genome order."""
+
+    name: str
+    gene_start: int
+    gene_stop: int
+    peak_start: int
+    peak_stop: int
+
+
+class CellTypeSummary(Wire):
+    """One cell type and its number of cells."""
+
+    name: str
+    n_cells: int
+
+
+class Metrics(Wire):
+    """How well pairs that were held out are told apart; all between 0 and 1 but ``n_pairs`` and ``loss``."""
+
+    n_pairs: int
+    loss: float
+    accuracy: float
+    auroc: float | None
+    precision_matched: float
+    recall_matched: float
+    precision_mismatched: float
+    recall_mismatched: float
+
+
+class EpochRecord(Wire):
+    """One epoch of training."""
+
+    epoch: int
+    seconds: float
+    train_loss: float
+    train_accuracy: float
+    validation_loss: float
+    validation_accuracy: float
+    validation_auroc: float | None
+
+
+class TrainingReport(Wire):
+    """How the model was trained and how it does on cells that it never saw."""
+
+    protocol: str
+    split: Literal["cells", "pairs"] = Field(description="What was split into training, validation and test")
+    n_train: int
+    n_validation: int
+    n_test: int
+    best_epoch: int
+    history: list[EpochRecord]
+    validation: Metrics
+    test: Metrics
+    baseline_name: str
+    baseline_accuracy: float | None = Field(description="Accuracy of the baseline on the test pairs")
+    chance: float = Field(description="Accuracy of always naming the more frequent class of the test pairs")
+
+
+class DatasetInfo(Wire):
+    """The data set, the model and the store behind this service."""
+
+    name: str
+    version: str = Field(description="Version of bi2scope that serves")
+    created: str = Field(description="When the store was made, ISO 8601")
+    generator: str
+    format_version: int
+    dataset_digest: str = Field(description="SHA-256 of the cells, features and counts")
+    model_digest: str = Field(description="SHA-256 of the model's configuration and parameters")
+    n_cells: int
+    n_genes: int
+    n_peaks: int
+    cell_types: list[CellTypeSummary]
+    chromosomes: list[ChromosomeSpan]
+    n_layers: int
+    n_heads: int
+    k_max: int = Field(description="Links kept per gene when the store was made")
+    floor: float = Field(description="Every kept link has a score above this")
+    parameters: int = Field(description="Number of trainable parameters of the model")
+    training: TrainingReport | None
+    notes: list[str] = Field(description="What reading the data changed")
+
+
+class CellSummary(Wire):
+    """One cell."""
+
+    cell_id: str
+    cell_type: str
+    n_genes: int = Field(description="Genes with a non-zero count")
+    n_peaks: int = Field(description="Peaks with a non-zero count")
+
+
+class CellPage(Wire):
+    """A page of the cells, in the order of the data set."""
+
+    total: int = Field(description="Cells that match, on all pages")
+    offset: int
+    cells: list[CellSummary]
+
+
+class Embedding(Wire):
+    """Two-dimensional embedding of every cell; columns of length n_cells, in the order of the data set."""
+
+    method: str
+    cell_id: list[str]
+    cell_type: list[str]
+    x: list[float]
+    y: list[float]
+
+
+class LinkColumns(Wire):
+    """Links, by gene in genome order and then by rank."""
+
+    gene_id: list[str]
+    gene_name: list[str]
+    gene_chrom: list[str]
+    gene_tss: list[int]
+    gene_strand: list[str]
+    peak: list[str]
+    peak_chrom: list[str]
+    peak_start: list[int]
+    peak_end: list[int]
+    distance_to_tss: list[int] = Field(
+        description="From the TSS to the middle of the peak; negative is upstream of the gene"
+    )
+    logit: list[float]
+    score: list[float]
+    rank: list[int]
+    weight: list[float]
+    gene_count: list[float]
+    peak_count: list[float]
+
+
+class LinkTable(Wire):
+    """Links of one cell that survive threshold and k."""
+
+    cell_id: str
+    cell_type: str
+    layer: int
+    head: int
+    threshold: float
+    top_k: int | None
+    chromosome: str | None
+    gene: str | None
+    n_links: int = Field(description="Links that survive, whether or not they are all returned")
+    n_genes_linked: int = Field(description="Genes with at least one of them")
+    n_genes: int = Field(description="Expressed genes of the cell (of the chromosome, when one is chosen)")
+    truncated: bool = Field(description="Links that would survive were cut off at k_max when the store was made")
+    limited: bool = Field(description="Fewer are returned than survive, because of `limit`")
+    links: LinkColumns
+
+
+class HeatmapChromosome(Wire):
+    """Where a chromosome stands on the axes of one cell's heatmap."""
+
+    name: str
+    gene_start: int
+    gene_stop: int
+    peak_start: int
+    peak_stop: int
+
+
+class HeatmapBins(Wire):
+    """Bins that hold a link, by row and then by column; the columns describe the link of highest score of each."""
+
+    row: list[int]
+    column: list[int]
+    n_links: list[int]
+    gene: list[int] = Field(description="Position among the cell's genes")
+    peak: list[int] = Field(description="Position among the cell's peaks")
+    distance_to_tss: list[int]
+    logit: list[float]
+    score: list[float]
+    rank: list[int]
+    weight: list[float]
+
+
+class Heatmap(Wire):
+    """Genes x peaks of one cell (or a window of them), binned to at most the size asked; exact when it fits.
+
+    Genes and peaks are those of the cell alone, with a non-zero count, in genome order. Bin ``(row, column)`` covers
+    genes ``gene_start + row * gene_step`` on and peaks ``peak_start + column * peak_step`` on, in positions among
+    the cell's own genes and peaks.
+    """
+
+    cell_id: str
+    cell_type: str
+    layer: int
+    head: int
+    threshold: float
+    top_k: int | None
+    truncated: bool
+    n_links: int = Field(description="Links in the window")
+    n_genes: int = Field(description="Genes of the whole cell")
+    n_peaks: int = Field(description="Peaks of the whole cell")
+    gene_start: int
+    gene_stop: int
+    gene_step: int = Field(description="Genes per bin; 1 is exact")
+    peak_start: int
+    peak_stop: int
+    peak_step: int = Field(description="Peaks per bin; 1 is exact")
+    chromosomes: list[HeatmapChromosome]
+    gene_names: list[str] = Field(description="Names of the window's genes, gene_start to gene_stop")
+    peak_names: list[str] = Field(description="Names of the window's peaks, peak_start to peak_stop")
+    bins: HeatmapBins
+
+
+class PeakScores(Wire):
+    """Cumulative scores of every peak in one cell type; columns of length n_peaks, in genome order."""
+
+    cell_type: str
+    n_cells: int
+    layer: int
+    head: int
+    threshold: float
+    top_k: int | None
+    truncated: bool
+    peak: list[str]
+    chrom: list[str]
+    start: list[int]
+    end: list[int]
+    n_open: list[int] = Field(description="Cells of the type with a non-zero count of the peak")
+    links: list[float]
+    score: list[float]
+    weight: list[float]
+
+
+class TrackColumns(Wire):
+    """Peaks of the data set with their TF signal and cumulative score; columns of length n_peaks, genome order."""
+
+    tf: list[float] = Field(description="Highest score of the BED's intervals that overlap the peak by 1 bp or more")
+    cumulative: list[float]
+
+
+class TrackComparison(Wire):
+    """A TF-binding track beside the cumulative scores of a cell type."""
+
+    cell_type: str
+    track: str = Field(description="Name of the uploaded file")
+    definition: Definition
+    threshold: float
+    top_k: int | None
+    score_column: str = Field(description="Where the BED's scores were read from; 'presence' when it has none")
+    n_intervals: int
+    n_intervals_used: int = Field(description="Intervals that overlap a measured peak")
+    n_peaks_bound: int = Field(description="Measured peaks that overlap an interval")
+    top_n: int = Field(description="Size of the two sets of highest peaks that Jaccard compares")
+    cosine: float | None
+    cosine_of_ranks: float | None
+    pearson: float | None
+    jaccard_top_n: float | None
+    accessibility_cosine: float | None = Field(description="The same measure for the share of open cells alone")
+    accessibility_cosine_of_ranks: float | None
+    accessibility_pearson: float | None
+    accessibility_jaccard_top_n: float | None
+    columns: TrackColumns

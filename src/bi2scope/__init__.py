@@ -1,0 +1,1 @@
+"""bi2scope: Bi2Former attention between genes and ATAC peaks, precomputed, served and drawn."""
