@@ -1,2 +1,262 @@
+"""The one command, ``bi2scope``: each verb parses, calls its layer, reports.
+
+A verb imports its layer only when it is called, so that ``bi2scope --help`` needs neither torch nor the web.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from bi2scope.data.errors import (
+    Bi2scopeError,
+    InputError,
+    NotFoundError,
+    StoreError,
+    TrainingError,
+)
+
+EXIT_CODES: tuple[tuple[type[Bi2scopeError], int], ...] = (
+    (InputError, 2),
+    (StoreError, 3),
+    (NotFoundError, 4),
+    (TrainingError, 5),
+    (Bi2scopeError, 1),
+)
+"""Exit code of each class of error; the first class that fits counts. 2 is also the code of a wrong usage."""
+
+EXTRA_OF_MODULE = {
+    "torch": "model",
+    "torch_geometric": "model",
+    "safetensors": "model",
+    "scanpy": "model",
+    "sklearn": "model",
+    "skmisc": "model",
+    "fastapi": "server",
+    "uvicorn": "server",
+    "orjson": "server",
+    "pydantic_settings": "server",
+    "dash": "dashboard",
+    "dash_ag_grid": "dashboard",
+    "dash_mantine_components": "dashboard",
+    "httpx": "dashboard",
+    "plotly": "dashboard",
+}
+
+app = typer.Typer(
+    name="bi2scope",
+    help="Which ATAC peaks a cell's genes attend to: train or load Bi2Former, store its attention, browse it.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+)
+
+RnaOption = Annotated[Path, typer.Option("--rna", help="RNA counts of the cells (.h5ad).")]
+AtacOption = Annotated[Path, typer.Option("--atac", help="ATAC counts of the same cells (.h5ad).")]
+RnaLayerOption = Annotated[
+    str | None, typer.Option("--rna-layer", help="Layer that holds the RNA counts, when X does not.")
+]
+AtacLayerOption = Annotated[
+    str | None, typer.Option("--atac-layer", help="Layer that holds the ATAC counts, when X does not.")
+]
+OverwriteOption = Annotated[bool, typer.Option("--overwrite", help="Replace the file if it is there.")]
+PortOption = Annotated[int, typer.Option("--port", min=1, max=65535, help="Port on 127.0.0.1.")]
+OpenOption = Annotated[bool, typer.Option("--open/--no-open", help="Open the page in the web browser.")]
+StoreArgument = Annotated[Path, typer.Argument(metavar="STORE", help="An attention store (.h5).")]
+
+
+@app.callback(invoke_without_command=True)
+def root(
+    version: Annotated[bool, typer.Option("--version", help="Print the version and stop.", is_eager=True)] = False,
+) -> None:
+    """Which ATAC peaks a cell's genes attend to: train or load Bi2Former, store its attention, browse it."""
+    if version:
+        from importlib.metadata import version as installed_version
+
+        typer.echo(f"bi2scope {installed_version('bi2scope')}")
+        raise typer.Exit
+
+
+@app.command()
+def train(
+    rna: RnaOption,
+    atac: AtacOption,
+    out: Annotated[Path, typer.Option("--out", help="Checkpoint to write (.safetensors).")],
+    protocol: Annotated[
+        Literal["paper", "bi2scope"],
+        typer.Option("--protocol", help="The paper's training, or the one that held up best on unseen cells."),
+    ] = "bi2scope",
+    epochs: Annotated[int | None, typer.Option("--epochs", min=1, help="Epochs; the protocol's when left out.")] = None,
+    seed: Annotated[int | None, typer.Option("--seed", min=0, help="Seed of splits, pairs and weights.")] = None,
+    rna_layer: RnaLayerOption = None,
+    atac_layer: AtacLayerOption = None,
+    overwrite: OverwriteOption = False,
+) -> None:
+    """Train Bi2Former to tell matched cells from mismatched ones."""
+    from bi2scope.data.files import require_absent
+    from bi2scope.data.readers import read_h5ad_pair
+    from bi2scope.model.checkpoint import save
+    from bi2scope.model.config import protocol_defaults
+    from bi2scope.model.training import train as train_model
+
+    require_absent(out, overwrite)
+    multiome = read_h5ad_pair(rna, atac, rna_layer=rna_layer, atac_layer=atac_layer)
+    report_notes(multiome.notes)
+    model_config, training_config = protocol_defaults(protocol, epochs=epochs, seed=seed)
+    trained = train_model(multiome, model_config, training_config)
+    save(trained, out)
+    report_accuracy(trained.report)
+    typer.echo(f"Wrote {out}")
+
+
+@app.command()
+def precompute(
+    model: Annotated[Path, typer.Option("--model", help="Checkpoint of `bi2scope train` (.safetensors).")],
+    rna: RnaOption,
+    atac: AtacOption,
+    out: Annotated[Path, typer.Option("--out", help="Attention store to write (.h5).")],
+    k_max: Annotated[int, typer.Option("--k-max", min=1, help="Links kept per gene, cell, layer and head.")] = 50,
+    rna_layer: RnaLayerOption = None,
+    atac_layer: AtacLayerOption = None,
+    overwrite: OverwriteOption = False,
+) -> None:
+    """Store the attention of every cell in one HDF5 file."""
+    from bi2scope.data.files import require_absent
+    from bi2scope.data.readers import read_h5ad_pair
+    from bi2scope.model.checkpoint import load
+    from bi2scope.precompute.build import precompute as build_store
+
+    require_absent(out, overwrite)
+    trained = load(model)
+    multiome = read_h5ad_pair(rna, atac, rna_layer=rna_layer, atac_layer=atac_layer)
+    report_notes(multiome.notes)
+    build_store(trained, multiome, out, k_max=k_max, overwrite=overwrite)
+    typer.echo(f"Wrote {out}. Browse it with: bi2scope serve {out}")
+
+
+@app.command()
+def info(store: StoreArgument) -> None:
+    """Say what an attention store holds."""
+    from rich import print as rich_print
+
+    from bi2scope.data.store.reader import StoreReader
+    from bi2scope.data.store.summary import store_summary
+
+    with StoreReader.open(store) as reader:
+        for name, value in store_summary(reader):
+            rich_print(f"[bold]{name}[/bold]  {value}")
+
+
+@app.command()
+def check(store: StoreArgument) -> None:
+    """Verify an attention store; the exit code is 3 if anything is wrong."""
+    from bi2scope.data.errors import StoreDamagedError
+    from bi2scope.data.store.check import check_store
+
+    violations = check_store(store)
+    for violation in violations:
+        typer.echo(violation, err=True)
+    if violations:
+        raise StoreDamagedError(
+            f"{store}: {len(violations)} violation(s) found, listed above.", "Make it again: bi2scope precompute."
+        )
+    typer.echo(f"{store}: no violation found.")
+
+
+@app.command()
+def serve(store: StoreArgument, port: PortOption = 8050, open_page: OpenOption = True) -> None:
+    """Serve the API and the dashboard over an attention store, on 127.0.0.1."""
+    run_server(store, port, open_page)
+
+
+@app.command()
+def demo(
+    folder: Annotated[Path, typer.Option("--folder", help="Where the model and the store go, and are reused.")] = Path(
+        "bi2scope-demo"
+    ),
+    port: PortOption = 8050,
+    open_page: OpenOption = True,
+    serve_after: Annotated[
+        bool, typer.Option("--serve/--no-serve", help="Serve when done, or stop after the store is made.")
+    ] = True,
+) -> None:
+    """From the bundled cells to the dashboard: train, precompute, serve. A second run reuses what is there."""
+    from bi2scope.precompute.demo import build_demo
+
+    built = build_demo(folder)
+    for step, seconds in built.seconds:
+        typer.echo(f"{step}: {seconds:.0f} s" if seconds is not None else f"{step}: reused")
+    report_accuracy(built.report)
+    if serve_after:
+        run_server(built.store, port, open_page)
+
+
+def run_server(store: Path, port: int, open_page: bool) -> None:
+    """Serve one store on 127.0.0.1 until interrupted: the API and, on the same port, the dashboard."""
+    import uvicorn
+
+    from bi2scope.dashboard.app import create_app as create_dashboard
+    from bi2scope.dashboard.client import Client
+    from bi2scope.dashboard.settings import Settings as DashboardSettings
+    from bi2scope.data.store.reader import StoreReader
+    from bi2scope.server.app import create_app as create_api
+    from bi2scope.server.ports import require_free_port
+    from bi2scope.server.settings import Settings
+
+    settings = Settings(port=port)
+    require_free_port(settings.host, settings.port)
+    with StoreReader.open(store) as reader:
+        api = create_api(settings, reader)
+        create_dashboard(DashboardSettings(), api, Client.of_app(api))
+        address = f"http://{settings.host}:{settings.port}"
+        typer.echo(f"Serving {store} at {address} (Ctrl-C stops)")
+        if open_page:
+            open_in_browser(address)
+        uvicorn.run(api, host=settings.host, port=settings.port, log_level="warning")
+
+
+def open_in_browser(address: str) -> None:
+    """Open a page where there is a screen; do nothing on a machine without one."""
+    import os
+    import webbrowser
+
+    if sys.platform in {"darwin", "win32"} or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"):
+        webbrowser.open(address)
+
+
+def report_notes(notes: tuple[str, ...]) -> None:
+    """Say aloud what reading the data changed."""
+    for note in notes:
+        typer.echo(f"note: {note}", err=True)
+
+
+def report_accuracy(report: dict[str, object]) -> None:
+    """Print the held-out accuracy beside the baseline and chance."""
+    from bi2scope.model.report import accuracy_sentence
+
+    typer.echo(accuracy_sentence(report))
+
+
 def main() -> None:
-    """Run."""
+    """Run the command; turn every expected error into one message and an exit code."""
+    try:
+        app()
+    except Bi2scopeError as error:
+        typer.echo(f"error: {error.message}", err=True)
+        if error.hint:
+            typer.echo(f"  {error.hint}", err=True)
+        sys.exit(next(code for kind, code in EXIT_CODES if isinstance(error, kind)))
+    except ModuleNotFoundError as error:
+        extra = EXTRA_OF_MODULE.get((error.name or "").split(".")[0])
+        if extra is None:
+            raise
+        typer.echo(f"error: this verb needs {error.name}, which is not installed.", err=True)
+        typer.echo(f"  pip install 'bi2scope[{extra}]'", err=True)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        typer.echo("interrupted", err=True)
+        sys.exit(130)
