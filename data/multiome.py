@@ -100,9 +100,7 @@ class Multiome:
     def take_cells(self, positions: npt.ArrayLike) -> Multiome:
         """The same genes and peaks for a choice of cells, in the order given."""
         chosen = np.asarray(positions)
-        return replace(
-            self, cells=self.cells.iloc[chosen], rna=self.rna[chosen], atac=self.atac[chosen]
-        )
+        return replace(self, cells=self.cells.iloc[chosen], rna=self.rna[chosen], atac=self.atac[chosen])
 
     def take_features(self, genes: npt.ArrayLike, peaks: npt.ArrayLike) -> Multiome:
         """The same cells over a choice of genes and peaks (ascending positions, so that genome order stays)."""

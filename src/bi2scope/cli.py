@@ -162,7 +162,8 @@ def check(store: StoreArgument) -> None:
         typer.echo(violation, err=True)
     if violations:
         raise StoreDamagedError(
-            f"{store}: {len(violations)} violation(s) found, listed above.", "Make it again: bi2scope precompute."
+            f"{store}: {len(violations)} violation(s) found, listed above.",
+            "Make it again: bi2scope precompute.",
         )
     typer.echo(f"{store}: no violation found.")
 

@@ -50,7 +50,9 @@ def run(name: str) -> None:
     print(f"\n{name}  ({RESULTS.name}/{name}.json)")
     for kind, values in (("ratio", ratios), ("figure", figures)):
         for key, value in values.items():
-            print(f"  {kind:6}  {key:45} {value:>12.4g}" if isinstance(value, float) else f"  {kind:6}  {key:45} {value}")
+            print(
+                f"  {kind:6}  {key:45} {value:>12.4g}" if isinstance(value, float) else f"  {kind:6}  {key:45} {value}"
+            )
 
 
 def main(arguments: list[str]) -> int:
