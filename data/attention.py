@@ -106,8 +106,15 @@ class Links:
 
     def where(self, mask: Mask) -> Links:
         """The links under a mask, in the same order."""
-        columns = (self.gene, self.peak, self.logit, self.score, self.rank, self.weight)
-        return Links(*(column[mask] for column in columns), truncated=self.truncated)
+        return Links(
+            gene=self.gene[mask],
+            peak=self.peak[mask],
+            logit=self.logit[mask],
+            score=self.score[mask],
+            rank=self.rank[mask],
+            weight=self.weight[mask],
+            truncated=self.truncated,
+        )
 
 
 @dataclass(frozen=True, slots=True)
