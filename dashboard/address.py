@@ -1,0 +1,73 @@
+"""What is shown, as the query of the page's address; and the addresses of the API's downloads."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+from urllib.parse import parse_qs, urlencode
+
+from bi2scope.dashboard.client import API, Cut, quoted
+from bi2scope.server.wire import Definition
+
+View = Literal["overview", "cell", "celltype", "tf"]
+VIEWS: tuple[View, ...] = get_args(View)
+DEFINITIONS: tuple[Definition, ...] = get_args(Definition)
+
+MODEL_K = 10
+"""Peaks per gene that the model itself attends to: where the k slider stands on a page opened without a query."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What the page shows. A query that leaves ``k`` out means "no limit"; no query at all means the defaults."""
+
+    view: View = "cell"
+    cell: str | None = None
+    cell_types: tuple[str, ...] = ()
+    definition: Definition = "score"
+    cut: Cut = Cut(top_k=MODEL_K)
+
+    @classmethod
+    def of_query(cls, query: str) -> Shown:
+        """Read a query such as ``?view=cell&cell=AAAC-1&threshold=0.9&k=5``; what does not parse is left out."""
+        given = {name: values for name, values in parse_qs(query.removeprefix("?")).items() if values}
+        if not given:
+            return cls()
+        first = {name: values[0] for name, values in given.items()}
+        cell_types = tuple(given.get("cell_type", ()))
+        return cls(
+            view=next((view for view in VIEWS if view == first.get("view")), "celltype" if cell_types else "cell"),
+            cell=first.get("cell"),
+            cell_types=cell_types,
+            definition=next((known for known in DEFINITIONS if known == first.get("definition")), "score"),
+            cut=Cut(
+                threshold=min(max(number(first.get("threshold"), 0.5), 0.5), 1.0),
+                top_k=whole(first.get("k"), 1),
+                layer=whole(first.get("layer"), 0) or 0,
+                head=whole(first.get("head"), 0) or 0,
+            ),
+        )
+
+
+def number(text: str | None, default: float) -> float:
+    """A number out of an address, or the default."""
+    try:
+        value = float(text) if text is not None else default
+    except ValueError:
+        return default
+    return value if value == value else default  # NaN is no place on a slider
+
+
+def whole(text: str | None, least: int) -> int | None:
+    """A whole number of at least ``least`` out of an address, or ``None``."""
+    return int(text) if text is not None and text.isascii() and text.isdigit() and int(text) >= least else None
+
+
+def links_csv(cell_id: str, cut: Cut, public_api: str = "") -> str:
+    """Address of the CSV of a cell's links under a cut."""
+    return f"{public_api}{API}/cells/{quoted(cell_id)}/links.csv?{urlencode(cut.parameters())}"
+
+
+def scores_csv(cell_type: str, cut: Cut, public_api: str = "") -> str:
+    """Address of the CSV of a cell type's cumulative scores under a cut."""
+    return f"{public_api}{API}/celltypes/{quoted(cell_type)}/scores.csv?{urlencode(cut.parameters())}"

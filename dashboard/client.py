@@ -1,0 +1,177 @@
+"""The API as the dashboard sees it: typed, asynchronous, in one process or over HTTP.
+
+Everything on the screen comes through here as a model of :mod:`bi2scope.server.wire`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Self, TypeVar
+from urllib.parse import quote
+
+import httpx
+from pydantic import ValidationError
+from starlette.types import ASGIApp
+
+from bi2scope.server.wire import (
+    CellPage,
+    DatasetInfo,
+    Definition,
+    Embedding,
+    ErrorBody,
+    Heatmap,
+    LinkTable,
+    PeakScores,
+    TrackComparison,
+    Wire,
+)
+
+API = "/api/v1"
+
+Body = TypeVar("Body", bound=Wire)
+
+
+class ClientError(Exception):
+    """The API did not give what was asked: its message and hint, fit for the screen."""
+
+    def __init__(self, message: str, hint: str = "", *, kind: str = "ClientError") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        self.kind = kind
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """Which links are shown: score above ``threshold``, rank at most ``top_k`` (``None`` is off), of one head."""
+
+    threshold: float = 0.5
+    top_k: int | None = None
+    layer: int = 0
+    head: int = 0
+
+    def parameters(self) -> dict[str, str | int | float]:
+        """Query parameters of the API; ``top_k`` is left out when it is off."""
+        named = {"threshold": self.threshold, "top_k": self.top_k, "layer": self.layer, "head": self.head}
+        return {name: value for name, value in named.items() if value is not None}
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A window of a heatmap, in positions among the cell's own genes and peaks; half-open."""
+
+    gene_start: int
+    gene_stop: int
+    peak_start: int
+    peak_stop: int
+
+    def parameters(self) -> dict[str, int]:
+        """Query parameters of the API."""
+        return {
+            "gene_start": self.gene_start,
+            "gene_stop": self.gene_stop,
+            "peak_start": self.peak_start,
+            "peak_stop": self.peak_stop,
+        }
+
+
+class Client:
+    """Asynchronous client of ``/api/v1``; make one with :meth:`of_app` or :meth:`of_address`."""
+
+    def __init__(self, http: httpx.AsyncClient) -> None:
+        self._http = http
+
+    @classmethod
+    def of_app(cls, app: ASGIApp) -> Self:
+        """Client of an app in this process: no socket, no copy over the wire."""
+        transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
+        return cls(httpx.AsyncClient(transport=transport, base_url="http://bi2scope.internal", timeout=None))
+
+    @classmethod
+    def of_address(cls, address: str, *, timeout: float = 30.0) -> Self:
+        """Client of a service at ``address``, for instance ``http://127.0.0.1:8050``; ``timeout`` in seconds."""
+        return cls(httpx.AsyncClient(base_url=address.rstrip("/"), timeout=timeout))
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._http.aclose()
+
+    async def dataset(self) -> DatasetInfo:
+        """The data set, the model and the store."""
+        return await self._get(DatasetInfo, "/dataset")
+
+    async def cells(
+        self, *, cell_type: str | None = None, prefix: str | None = None, offset: int = 0, limit: int = 100
+    ) -> CellPage:
+        """A page of the cells, of one type or with one beginning of the barcode."""
+        named = {"cell_type": cell_type, "prefix": prefix, "offset": offset, "limit": limit}
+        return await self._get(CellPage, "/cells", {key: value for key, value in named.items() if value is not None})
+
+    async def embedding(self) -> Embedding:
+        """Two-dimensional embedding of every cell."""
+        return await self._get(Embedding, "/embedding")
+
+    async def links(self, cell_id: str, cut: Cut, *, limit: int | None = None) -> LinkTable:
+        """Links of a cell; at most ``limit`` rows."""
+        parameters = cut.parameters() | ({} if limit is None else {"limit": limit})
+        return await self._get(LinkTable, f"/cells/{quoted(cell_id)}/links", parameters)
+
+    async def heatmap(self, cell_id: str, cut: Cut, width: int, height: int, window: Window | None = None) -> Heatmap:
+        """Genes by peaks of a cell, or a window of them, in at most ``height`` by ``width`` bins."""
+        parameters = cut.parameters() | {"width": width, "height": height}
+        if window is not None:
+            parameters |= window.parameters()
+        return await self._get(Heatmap, f"/cells/{quoted(cell_id)}/heatmap", parameters)
+
+    async def scores(self, cell_type: str, cut: Cut) -> PeakScores:
+        """Cumulative scores of every peak in a cell type."""
+        return await self._get(PeakScores, f"/celltypes/{quoted(cell_type)}/scores", cut.parameters())
+
+    async def compare_track(
+        self, cell_type: str, cut: Cut, definition: Definition, name: str, bed: bytes
+    ) -> TrackComparison:
+        """A BED file beside the cumulative scores of a cell type."""
+        path = f"/celltypes/{quoted(cell_type)}/tf"
+        parameters = cut.parameters() | {"definition": definition}
+        return await self._ask(TrackComparison, "POST", path, params=parameters, files={"file": (name, bed)})
+
+    async def _get(self, body: type[Body], path: str, parameters: dict[str, Any] | None = None) -> Body:
+        return await self._ask(body, "GET", path, params=parameters)
+
+    async def _ask(self, body: type[Body], method: str, path: str, **rest: Any) -> Body:
+        try:
+            response = await self._http.request(method, API + path, **rest)
+        except httpx.HTTPError as error:
+            raise ClientError(
+                f"The service at {self._http.base_url} does not answer ({type(error).__name__}).",
+                "Check that `bi2scope serve` is running, then try again.",
+                kind="Unreachable",
+            ) from error
+        if not response.is_success:
+            raise refusal(response)
+        try:
+            return body.model_validate_json(response.content)
+        except ValidationError as error:
+            raise ClientError(
+                f"The service answered {path} with something else than {body.__name__}.",
+                "Service and dashboard are of different versions: install the same one for both.",
+                kind="UnexpectedAnswer",
+            ) from error
+
+
+def quoted(name: str) -> str:
+    """A barcode or cell type as one segment of an address ("CD4/CD8 T" has a slash)."""
+    return quote(name, safe="")
+
+
+def refusal(response: httpx.Response) -> ClientError:
+    """The error that an unsuccessful answer stands for."""
+    try:
+        detail = ErrorBody.model_validate_json(response.content).error
+    except ValidationError:
+        return ClientError(
+            f"The service answered with status {response.status_code} and no explanation.",
+            "Its log says more.",
+            kind="UnexpectedAnswer",
+        )
+    return ClientError(detail.message, detail.hint, kind=detail.type)
