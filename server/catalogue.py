@@ -1,0 +1,180 @@
+"""An open store with the columns of its tables, made once: what every answer starts from."""
+
+from __future__ import annotations
+
+import functools
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from bi2scope.data.errors import NotFoundError, StoreError
+from bi2scope.data.regions import natural_chromosome_order, tss
+from bi2scope.server.wire import ChromosomeSpan
+
+if TYPE_CHECKING:
+    from bi2scope.data.store.reader import StoreReader
+
+Ints = npt.NDArray[np.int64]
+Texts = npt.NDArray[np.object_]
+
+
+class Catalogue:
+    """The columns of a store's genes and peaks as arrays, and the ways to find one by its name.
+
+    Parameters
+    ----------
+    reader
+        An open store; whoever opened it closes it.
+
+    Attributes
+    ----------
+    gene_id, gene_name, gene_chrom, gene_strand
+        ``(n_genes,)`` text, in genome order.
+    gene_tss
+        ``(n_genes,)`` int64.
+    peak, peak_chrom, peak_start, peak_end
+        ``(n_peaks,)`` text, text, int64 and int64, in genome order.
+    chromosomes
+        Where each chromosome's genes and peaks stand, in natural order.
+    """
+
+    def __init__(self, reader: StoreReader) -> None:
+        self.reader = reader
+        genes, peaks = reader.genes, reader.peaks
+        self.gene_id, self.gene_name = _texts(genes.index), _texts(genes["name"])
+        self.gene_chrom, self.gene_strand = _texts(genes["chrom"]), _texts(genes["strand"])
+        self.gene_tss = tss(genes)
+        self.peak, self.peak_chrom = _texts(peaks.index), _texts(peaks["chrom"])
+        self.peak_start, self.peak_end = peaks["start"].to_numpy(np.int64), peaks["end"].to_numpy(np.int64)
+        self.chromosomes = chromosome_spans(self.gene_chrom, self.peak_chrom)
+
+    @functools.cached_property
+    def _genes_by_name(self) -> dict[str, list[int]]:
+        """Positions of the genes of each id and each symbol, whatever the case."""
+        places: defaultdict[str, list[int]] = defaultdict(list)
+        for names in (self.gene_id, self.gene_name):
+            for position, name in enumerate(names):
+                if not places[name.casefold()] or places[name.casefold()][-1] != position:
+                    places[name.casefold()].append(position)
+        return dict(places)
+
+    def gene_positions(self, name: str) -> Ints:
+        """Positions of the genes with that id or symbol, whatever the case; several may share a symbol.
+
+        An id goes before a symbol: a name that is the id of one gene and the symbol of another finds the first.
+
+        Raises
+        ------
+        NotFoundError
+            If no gene of the data set is called so; offers the nearest symbols and ids.
+        """
+        found = self._genes_by_name.get(name.strip().casefold())
+        if not found:
+            raise NotFoundError("gene", name, [*dict.fromkeys([*self.gene_name, *self.gene_id])])
+        as_id = [place for place in found if self.gene_id[place].casefold() == name.strip().casefold()]
+        return np.unique(np.array(as_id or found, dtype=np.int64))
+
+    def chromosome(self, name: str) -> ChromosomeSpan:
+        """The chromosome of that name, whatever the case, with or without ``chr``.
+
+        Raises
+        ------
+        NotFoundError
+            If the data set has no gene and no peak on it.
+        """
+        wanted = _bare(name)
+        for span in self.chromosomes:
+            if _bare(span.name) == wanted:
+                return span
+        raise NotFoundError("chromosome", name, [span.name for span in self.chromosomes])
+
+    def cell(self, cell_id: str) -> tuple[int, str]:
+        """Position and cell type of a cell.
+
+        Raises
+        ------
+        NotFoundError
+            If there is no such cell; offers the nearest names.
+        """
+        position = self.reader.cell_position(cell_id)
+        return position, str(self.reader.cells["cell_type"].iloc[position])
+
+    def require_cell_type(self, name: str) -> str:
+        """The name of a cell type, checked.
+
+        Raises
+        ------
+        NotFoundError
+            If no cell is of that type.
+        """
+        if name not in self.reader.cell_types:
+            raise NotFoundError("cell type", name, self.reader.cell_types)
+        return name
+
+    def require_head(self, layer: int, head: int) -> None:
+        """Check that the model has a layer and a head.
+
+        Raises
+        ------
+        NotFoundError
+            If it has fewer.
+        """
+        attributes = self.reader.attributes
+        for kind, asked, there in (("layer", layer, attributes.n_layers), ("head", head, attributes.n_heads)):
+            if asked >= there:
+                raise NotFoundError(kind, str(asked), [str(number) for number in range(there)])
+
+    def require_store(self) -> None:
+        """Check that the store is still where it was opened.
+
+        Raises
+        ------
+        StoreError
+            If the file is gone.
+        """
+        if not self.reader.path.exists():
+            raise StoreError(
+                f"The attention store {self.reader.path.name} is gone from where it was opened.",
+                "Put it back, or start the service again with another store.",
+            )
+
+    def warm_up(self) -> None:
+        """Read one cell and index the genes, so that the first request does not wait for it."""
+        if len(self.reader.cells):
+            self.reader.attention(0)
+            self.reader.graph(0)
+        if self._genes_by_name and self.reader.cell_types:
+            self.reader.cell_position(str(self.reader.cells.index[0]))
+
+
+def chromosome_spans(gene_chrom: Texts, peak_chrom: Texts) -> list[ChromosomeSpan]:
+    """Where each chromosome's genes and peaks stand, from the chromosomes of genes and peaks in genome order."""
+    names = natural_chromosome_order({*gene_chrom, *peak_chrom})
+    gene_bounds, peak_bounds = _bounds(gene_chrom, names), _bounds(peak_chrom, names)
+    return [
+        ChromosomeSpan(
+            name=name,
+            gene_start=int(gene_bounds[i]),
+            gene_stop=int(gene_bounds[i + 1]),
+            peak_start=int(peak_bounds[i]),
+            peak_stop=int(peak_bounds[i + 1]),
+        )
+        for i, name in enumerate(names)
+    ]
+
+
+def _bounds(chrom: Texts, names: list[str]) -> Ints:
+    """``(n_chromosomes + 1,)`` offsets; a chromosome without members gets an empty span in its place."""
+    codes = pd.Index(names).get_indexer(pd.Index(chrom))
+    return np.searchsorted(codes, np.arange(len(names) + 1)).astype(np.int64)
+
+
+def _texts(values: pd.Index | pd.Series) -> Texts:
+    return np.array([str(value) for value in values], dtype=object)
+
+
+def _bare(chromosome: str) -> str:
+    return chromosome.strip().casefold().removeprefix("chr")

@@ -1,0 +1,129 @@
+"""Every query parameter of the service, declared once: its range, its default and the words for both.
+
+One frozen model per address; an unknown parameter is refused, so a misspelt threshold is never ignored in silence.
+An empty value (``?top_k=``) counts as absent.
+"""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from bi2scope.data.attention import FLOOR, Cut
+from bi2scope.data.errors import ConfigurationError
+from bi2scope.server.wire import Definition
+
+MAX_LINKS = 200_000
+"""Most links in one JSON answer; CSV has no such bound, it is streamed."""
+
+MAX_CELLS = 100_000
+"""Most cells on one page."""
+
+MAX_BINS = 4_000
+"""Most rows, and most columns, of a heatmap."""
+
+WANTED = {
+    "threshold": f"a number from {FLOOR:g} to 1",
+    "top_k": "a whole number from 1 up, or left out for no cut on the rank",
+    "layer": "a whole number from 0 up",
+    "head": "a whole number from 0 up",
+    "chromosome": "the name of a chromosome, of at most 200 letters",
+    "gene": "the id or the symbol of a gene, of at most 200 letters",
+    "limit": f"a whole number from 0 to {MAX_LINKS}",
+    "cell_type": "the name of a cell type, of at most 500 letters",
+    "prefix": "the first letters of a cell's name, at most 500",
+    "offset": "a whole number from 0 up",
+    "width": f"a whole number from 1 to {MAX_BINS}",
+    "height": f"a whole number from 1 to {MAX_BINS}",
+    "gene_start": "a whole number from 0 up",
+    "gene_stop": "a whole number from 1 up, or left out for the last gene",
+    "peak_start": "a whole number from 0 up",
+    "peak_stop": "a whole number from 1 up, or left out for the last peak",
+    "definition": "one of links, score and weight",
+}
+"""What each parameter takes, in words: used in the description of the service and in its error messages."""
+
+_Value = TypeVar("_Value")
+
+
+def _parameter(name: str, meaning: str, default: _Value, **bounds: Any) -> Any:
+    return Field(default=default, description=f"{meaning}: {WANTED[name]}", **bounds)
+
+
+class Query(BaseModel):
+    """Base of the parameters of every address."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _empty_is_absent(cls, given: Any) -> Any:
+        return {name: value for name, value in given.items() if value != ""} if isinstance(given, dict) else given
+
+
+class CutQuery(Query):
+    """Threshold and k, and the layer and head they cut."""
+
+    threshold: float = _parameter("threshold", "Links with a score above this stay", FLOOR, ge=FLOOR, le=1)
+    top_k: int | None = _parameter("top_k", "Links of this rank or better in their gene's row stay", None, ge=1)
+    layer: int = _parameter("layer", "Layer of the model", 0, ge=0)
+    head: int = _parameter("head", "Head of the layer", 0, ge=0)
+
+    @property
+    def cut(self) -> Cut:
+        """Threshold and k as the cut that they make."""
+        return Cut(self.threshold, self.top_k)
+
+
+class LinksQuery(CutQuery):
+    """Which links of a cell."""
+
+    chromosome: str | None = _parameter("chromosome", "Only links of this chromosome", None, max_length=200)
+    gene: str | None = _parameter("gene", "Only links of this gene, whatever the case", None, max_length=200)
+    limit: int | None = _parameter("limit", "Most links to return", None, ge=0, le=MAX_LINKS)
+
+
+class HeatmapQuery(CutQuery):
+    """Which window of a cell's genes and peaks, and into how many bins."""
+
+    width: int = _parameter("width", "Most columns (bins of peaks)", 900, ge=1, le=MAX_BINS)
+    height: int = _parameter("height", "Most rows (bins of genes)", 500, ge=1, le=MAX_BINS)
+    gene_start: int = _parameter("gene_start", "First gene of the window, among the cell's own genes", 0, ge=0)
+    gene_stop: int | None = _parameter("gene_stop", "Gene after the window's last", None, ge=1)
+    peak_start: int = _parameter("peak_start", "First peak of the window, among the cell's own peaks", 0, ge=0)
+    peak_stop: int | None = _parameter("peak_stop", "Peak after the window's last", None, ge=1)
+
+
+class TrackQuery(CutQuery):
+    """Which cumulative score a TF-binding track is laid beside."""
+
+    definition: Definition = _parameter("definition", "What the cumulative score sums over links", "score")
+
+
+class CellsQuery(Query):
+    """Which cells, and which page of them."""
+
+    cell_type: str | None = _parameter("cell_type", "Only cells of this type", None, max_length=500)
+    prefix: str | None = _parameter("prefix", "Only cells whose name begins so, whatever the case", None, max_length=500)
+    offset: int = _parameter("offset", "Cells to skip", 0, ge=0)
+    limit: int = Field(default=1_000, ge=1, le=MAX_CELLS, description=f"Most cells to return, from 1 to {MAX_CELLS}")
+
+
+def window(name: str, start: int, stop: int | None, size: int) -> tuple[int, int]:
+    """A window's bounds, cut to the ``size`` genes or peaks (``name``) that the cell has.
+
+    Raises
+    ------
+    ConfigurationError
+        If the window ends before it starts, or starts after the last of them.
+    """
+    if size == 0 and start == 0:
+        return 0, 0
+    if start >= size:
+        raise ConfigurationError(
+            f"{name}_start is {start}; this cell has {size} {name}s, so it goes from 0 to {max(size - 1, 0)}."
+        )
+    if stop is not None and stop <= start:
+        raise ConfigurationError(f"{name}_stop is {stop}; it must be above {name}_start, {start}.")
+    return start, size if stop is None else min(stop, size)
