@@ -1,0 +1,91 @@
+"""The cells as points of a two-dimensional embedding, coloured by type, the current one ringed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+from dash import Patch
+
+from bi2scope.dashboard.figures.style import SCHEMES, Scheme, axis, base_layout, type_colour
+from bi2scope.server.wire import Embedding
+
+SVG_LIMIT = 5000
+"""Cells up to which points are drawn as SVG, which is sharper; more go to WebGL."""
+
+
+def type_order(embedding: Embedding) -> list[str]:
+    """Cell types in order of first appearance; their colours follow it."""
+    return list(dict.fromkeys(embedding.cell_type))
+
+
+def embedding_figure(
+    embedding: Embedding,
+    scheme: Scheme = "light",
+    *,
+    chosen: str | None = None,
+    types: Sequence[str] | None = None,
+    height: int = 300,
+    legend: bool = True,
+) -> go.Figure:
+    """One trace per cell type, and last a ring around the chosen cell; ``types`` gives the order of the colours."""
+    kinds = np.array(embedding.cell_type, dtype=object)
+    x, y, names = np.array(embedding.x), np.array(embedding.y), np.array(embedding.cell_id, dtype=object)
+    draw = go.Scatter if len(names) <= SVG_LIMIT else go.Scattergl
+    size = 5 if len(names) <= SVG_LIMIT else 3
+    figure = go.Figure(layout=frame(embedding, scheme, height, legend))
+    for i, kind in enumerate(types or type_order(embedding)):
+        at = kinds == kind
+        figure.add_trace(
+            draw(
+                x=x[at], y=y[at], customdata=names[at].tolist(), name=kind, mode="markers",
+                marker={"size": size, "color": type_colour(i), "opacity": 0.75},
+                hovertemplate="%{customdata}<extra>" + kind + "</extra>",
+            )
+        )  # fmt: skip
+    figure.add_trace(
+        draw(
+            **ring(embedding, chosen), mode="markers", name="chosen cell", showlegend=False, hoverinfo="skip",
+            marker={"size": 13, "color": "rgba(0,0,0,0)", "line": {"width": 2.5, "color": SCHEMES[scheme].text}},
+        )
+    )  # fmt: skip
+    return figure
+
+
+def frame(embedding: Embedding, scheme: Scheme, height: int, legend: bool) -> dict[str, Any]:
+    """Layout: both axes named after the method, no ticks, the types below."""
+    bare = {"showticklabels": False, "title": {"font": {"size": 11}, "standoff": 4}}
+    named = [axis(scheme, "") | bare for _ in range(2)]
+    for i, one in enumerate(named, start=1):
+        one["title"] = one["title"] | {"text": f"{embedding.method} {i}"}
+    return base_layout(
+        scheme,
+        height=height,
+        margin={"l": 24, "r": 6, "t": 6, "b": 24},
+        showlegend=legend,
+        legend={"orientation": "h", "y": -0.12, "yanchor": "top", "x": 0, "font": {"size": 11}, "itemsizing": "constant"},
+        uirevision="embedding",
+        clickmode="event",
+        dragmode="pan",
+        xaxis=named[0],
+        yaxis=named[1],
+    )
+
+
+def ring(embedding: Embedding, chosen: str | None) -> dict[str, list[float]]:
+    """Where the ring stands; nowhere when no cell of that name is there."""
+    if chosen is None or chosen not in embedding.cell_id:
+        return {"x": [], "y": []}
+    at = embedding.cell_id.index(chosen)
+    return {"x": [embedding.x[at]], "y": [embedding.y[at]]}
+
+
+def ring_patch(embedding: Embedding, chosen: str | None) -> Patch:
+    """Move the ring, which is the last trace."""
+    patch = Patch()
+    at = len(type_order(embedding))
+    for key, value in ring(embedding, chosen).items():
+        patch["data"][at][key] = value
+    return patch

@@ -1,0 +1,126 @@
+"""Colours, fonts and the frame that all figures share, in the light and in the dark scheme."""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+Scheme = Literal["light", "dark"]
+
+
+@dataclass(frozen=True, slots=True)
+class Colours:
+    """What a scheme draws with."""
+
+    text: str
+    muted: str
+    line: str
+    band: str
+    primary: str
+    secondary: str
+    score_scale: tuple[tuple[float, str], ...]
+
+
+# Viridis, running away from the paper's colour in either scheme, so that the highest scores stand out most.
+_VIRIDIS = ("#440154", "#472d7b", "#3b528b", "#2c728e", "#21918c", "#28ae80", "#5ec962", "#addc30", "#fde725")
+
+
+def _scale(stops: tuple[str, ...]) -> tuple[tuple[float, str], ...]:
+    return tuple((i / (len(stops) - 1), colour) for i, colour in enumerate(stops))
+
+
+SCHEMES: dict[Scheme, Colours] = {
+    "light": Colours(
+        text="#212529",
+        muted="#495057",
+        line="#ced4da",
+        band="#f1f3f5",
+        primary="#0072b2",
+        secondary="#d55e00",
+        # The last, palest yellow is left out: on white it would vanish.
+        score_scale=_scale(_VIRIDIS[7::-1]),
+    ),
+    "dark": Colours(
+        text="#e9ecef",
+        muted="#adb5bd",
+        line="#495057",
+        band="#2f3238",
+        primary="#56b4e9",
+        secondary="#e69f00",
+        # The first, darkest violet is left out: on the dark page it would vanish.
+        score_scale=_scale(_VIRIDIS[1:]),
+    ),
+}
+
+# Okabe & Ito (2008) without yellow and black, which fail on one of the two pages; then Tol's muted set.
+TYPE_COLOURS = (
+    "#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00",
+    "#882255", "#999933", "#332288", "#44aa99", "#aa4499", "#6699cc", "#117733", "#997700", "#994455", "#888888",
+)  # fmt: skip
+
+FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, Helvetica, Arial, sans-serif"
+
+
+def type_colour(position: int) -> str:
+    """Colour of the cell type at a position in the data set's list; the list is gone round when it is too short."""
+    return TYPE_COLOURS[position % len(TYPE_COLOURS)]
+
+
+def base_layout(scheme: Scheme, **rest: Any) -> dict[str, Any]:
+    """Layout of every figure: transparent, so that the page's own colour shows; no outer decoration."""
+    colours = SCHEMES[scheme]
+    return {
+        "template": "none",
+        "paper_bgcolor": "rgba(0,0,0,0)",
+        "plot_bgcolor": "rgba(0,0,0,0)",
+        "font": {"family": FONT, "size": 12, "color": colours.text},
+        "dragmode": "zoom",
+        "hoverlabel": {"font": {"family": FONT, "size": 12}},
+        **rest,
+    }
+
+
+def axis(scheme: Scheme, title: str, **rest: Any) -> dict[str, Any]:
+    """An axis with a title in words, a thin line and no grid."""
+    colours = SCHEMES[scheme]
+    return {
+        "title": {"text": title, "font": {"size": 13}},
+        "showgrid": False,
+        "zeroline": False,
+        "showline": True,
+        "linecolor": colours.muted,
+        "linewidth": 1,
+        "ticks": "",
+        "tickfont": {"size": 11, "color": colours.muted},
+        **rest,
+    }
+
+
+def graph_config(name: str, *, wheel: bool = False) -> dict[str, Any]:
+    """Configuration of a graph: no logo, nothing that sends the chart to another host, SVG as the picture."""
+    return {
+        "displaylogo": False,
+        "displayModeBar": "hover",
+        "responsive": True,
+        "scrollZoom": wheel,
+        "doubleClick": "reset",
+        "modeBarButtonsToRemove": ["sendChartToCloud", "lasso2d", "select2d", "autoScale2d"],
+        "toImageButtonOptions": {"format": "svg", "filename": name},
+    }
+
+
+def typed_array(values: npt.NDArray[Any]) -> dict[str, str]:
+    """An array as plotly's own typed-array specification; a patch would send it as text otherwise."""
+    codes = {"float32": "f4", "float64": "f8", "int32": "i4", "uint8": "u1"}
+    contiguous = np.ascontiguousarray(values)
+    encoded = {
+        "dtype": codes[contiguous.dtype.name],
+        "bdata": base64.b64encode(contiguous.tobytes()).decode("ascii"),
+    }
+    if contiguous.ndim > 1:
+        encoded["shape"] = ", ".join(str(length) for length in contiguous.shape)
+    return encoded

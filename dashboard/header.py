@@ -1,0 +1,115 @@
+"""The header: data set, model, how far the model can be trusted, the views."""
+
+from __future__ import annotations
+
+import dash_mantine_components as dmc
+from dash import html
+
+from bi2scope.dashboard import ids
+from bi2scope.dashboard.address import View
+from bi2scope.server.wire import DatasetInfo, TrainingReport
+
+RELIABLE = 0.75
+"""Held-out accuracy below which the page warns."""
+
+VIEW_LABELS: dict[View, str] = {
+    "overview": "Overview",
+    "cell": "Cell",
+    "celltype": "Cell type",
+    "tf": "TF binding",
+}
+
+
+def counts_text(dataset: DatasetInfo) -> str:
+    """Size of the data set and of the store."""
+    return (
+        f"{dataset.n_cells:,} cells · {dataset.n_genes:,} genes · {dataset.n_peaks:,} peaks · k_max {dataset.k_max}"
+    )
+
+
+def percent(share: float) -> str:
+    """A share of pairs as a percentage."""
+    return f"{100 * share:.0f} %"
+
+
+def accuracy_text(report: TrainingReport) -> str:
+    """Held-out accuracy beside the baseline and chance."""
+    baseline = "" if report.baseline_accuracy is None else f" · baseline {report.baseline_accuracy:.2f}"
+    return f"held-out accuracy {report.test.accuracy:.2f}{baseline} · chance {report.chance:.2f}"
+
+
+def accuracy_badge(report: TrainingReport | None) -> dmc.Badge:
+    """The badge that is always in sight."""
+    if report is None:
+        return dmc.Badge("no record of the training", color="gray", variant="light", tt="none", size="lg")
+    good = report.test.accuracy >= RELIABLE
+    return dmc.Badge(
+        accuracy_text(report),
+        color="teal" if good else "orange",
+        variant="light",
+        tt="none",
+        size="lg",
+        className="accuracy" if good else "accuracy doubtful",
+    )
+
+
+def reliability_warning(report: TrainingReport | None) -> dmc.Alert | None:
+    """An honest sentence when the model does not tell pairs apart well; nothing when it does."""
+    if report is None:
+        text = "The store has no record of how its model was trained, so nothing is known of how far to trust it."
+    elif report.test.accuracy < RELIABLE:
+        beaten = (
+            f"; the baseline ({report.baseline_name}) is right on {percent(report.baseline_accuracy)}"
+            if report.baseline_accuracy is not None
+            else ""
+        )
+        text = (
+            f"On {report.test.n_pairs:,} pairs that it never saw, this model tells matched from mismatched cells right "
+            f"{percent(report.test.accuracy)} of the time (chance {percent(report.chance)}{beaten}). "
+            "Read its attention with that much doubt."
+        )
+    else:
+        return None
+    return dmc.Alert(text, color="orange", variant="light", className="reliability", p="xs", mb="sm")
+
+
+def header(dataset: DatasetInfo, view: View) -> list[dmc.Group | dmc.Tabs]:
+    """The two rows of the header."""
+    identity = dmc.Group(
+        [
+            html.H1("bi2scope", className="brand"),
+            dmc.Text(dataset.name, fw=600, className="dataset-name", title=dataset.name),
+            dmc.Text(counts_text(dataset), size="sm", c="dimmed", className="counts"),
+        ],
+        gap="md",
+        wrap="nowrap",
+        className="identity",
+    )
+    trust = dmc.Group(
+        [
+            accuracy_badge(dataset.training),
+            dmc.ColorSchemeToggle(
+                id=ids.SCHEME,
+                lightIcon=html.Span("☀", **{"aria-hidden": "true"}),
+                darkIcon=html.Span("☾", **{"aria-hidden": "true"}),
+                variant="default",
+                size="md",
+                **{"aria-label": "Light or dark"},
+            ),
+        ],
+        gap="sm",
+        wrap="nowrap",
+    )
+    tabs = dmc.Tabs(
+        dmc.TabsList(
+            [
+                dmc.TabsTab(label, value=value, attributes={"tab": {"aria-controls": ids.PANELS[value]}})
+                for value, label in VIEW_LABELS.items()
+            ],
+            **{"aria-label": "Views"},
+        ),
+        id=ids.VIEW,
+        value=view,
+        className="views",
+    )
+    return [dmc.Group([identity, trust], justify="space-between", wrap="nowrap", className="header-row"), tabs]

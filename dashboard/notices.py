@@ -1,0 +1,71 @@
+"""What went wrong, on the screen: never a blank page, never a traceback."""
+
+from __future__ import annotations
+
+import functools
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import dash_mantine_components as dmc
+from dash import html, no_update, set_props
+
+from bi2scope.dashboard import ids
+from bi2scope.dashboard.client import ClientError
+
+log = logging.getLogger(__name__)
+
+Answer = Callable[..., Awaitable[tuple[Any, ...]]]
+
+
+def notice(error: ClientError) -> dmc.Alert:
+    """An error's message and hint."""
+    return dmc.Alert(
+        children=error.hint or None,
+        title=error.message,
+        color="red",
+        variant="light",
+        className="notice",
+        attributes={"root": {"role": "alert"}},
+    )
+
+
+def or_notice(n_outputs: int) -> Callable[[Answer], Answer]:
+    """Give a callback one more output, the last: empty when it went well, the notice when the API refused.
+
+    Parameters
+    ----------
+    n_outputs
+        Outputs of the callback itself; they stay as they are when the API refuses.
+    """
+
+    def wrap(callback: Answer) -> Answer:
+        @functools.wraps(callback)
+        async def answer(*given: Any) -> tuple[Any, ...]:
+            try:
+                return *await callback(*given), None
+            except ClientError as error:
+                log.info("%s: %s", callback.__name__, error.message)
+                return *[no_update] * n_outputs, notice(error)
+
+        return answer
+
+    return wrap
+
+
+def unexpected(error: Exception) -> None:
+    """Log an error that no callback expected, and say on the screen that there was one."""
+    log.error("A callback of the dashboard failed", exc_info=error)
+    message = ClientError(
+        f"The dashboard itself failed ({type(error).__name__}).",
+        "This is a defect of bi2scope; the log of the service has the details. Reload the page to go on.",
+    )
+    set_props(ids.ALARM, {"children": notice(message)})
+
+
+def unreachable_page(error: ClientError) -> html.Div:
+    """The whole page when even the data set cannot be had: the error and a way back."""
+    return html.Div(
+        [notice(error), dmc.Button("Try again", id=ids.RETRY, mt="md")],
+        className="lone-notice",
+    )
