@@ -14,11 +14,8 @@ from bi2scope.data.attention import FLOOR, Cut
 from bi2scope.data.errors import ConfigurationError
 from bi2scope.server.wire import Definition
 
-MAX_LINKS = 200_000
-"""Most links in one JSON answer; CSV has no such bound, it is streamed."""
-
-MAX_CELLS = 100_000
-"""Most cells on one page."""
+MAX_ROWS = 200_000
+"""Most links, or cells, in one JSON answer; CSV has no such bound, it is streamed."""
 
 MAX_BINS = 4_000
 """Most rows, and most columns, of a heatmap."""
@@ -30,7 +27,7 @@ WANTED = {
     "head": "a whole number from 0 up",
     "chromosome": "the name of a chromosome, of at most 200 letters",
     "gene": "the id or the symbol of a gene, of at most 200 letters",
-    "limit": f"a whole number from 0 to {MAX_LINKS}",
+    "limit": f"a whole number from 0 to {MAX_ROWS}",
     "cell_type": "the name of a cell type, of at most 500 letters",
     "prefix": "the first letters of a cell's name, at most 500",
     "offset": "a whole number from 0 up",
@@ -81,7 +78,7 @@ class LinksQuery(CutQuery):
 
     chromosome: str | None = _parameter("chromosome", "Only links of this chromosome", None, max_length=200)
     gene: str | None = _parameter("gene", "Only links of this gene, whatever the case", None, max_length=200)
-    limit: int | None = _parameter("limit", "Most links to return", None, ge=0, le=MAX_LINKS)
+    limit: int | None = _parameter("limit", "Most links to return", None, ge=0, le=MAX_ROWS)
 
 
 class HeatmapQuery(CutQuery):
@@ -105,9 +102,9 @@ class CellsQuery(Query):
     """Which cells, and which page of them."""
 
     cell_type: str | None = _parameter("cell_type", "Only cells of this type", None, max_length=500)
-    prefix: str | None = _parameter("prefix", "Only cells whose name begins so, whatever the case", None, max_length=500)
+    prefix: str | None = _parameter("prefix", "Only cells that begin so, whatever the case", None, max_length=500)
     offset: int = _parameter("offset", "Cells to skip", 0, ge=0)
-    limit: int = Field(default=1_000, ge=1, le=MAX_CELLS, description=f"Most cells to return, from 1 to {MAX_CELLS}")
+    limit: int = _parameter("limit", "Most cells to return", 1_000, ge=0, le=MAX_ROWS)
 
 
 def window(name: str, start: int, stop: int | None, size: int) -> tuple[int, int]:

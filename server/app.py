@@ -1,0 +1,179 @@
+"""The service: ``create_app(settings, reader)``. Routes take the request apart, call one function, and answer.
+
+Handlers are plain functions, so they run in threads and never hold up the event loop; the one that reads an upload
+is asynchronous and hands the work to a thread.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Annotated, Any
+
+from fastapi import APIRouter, Depends, FastAPI, HTTPException, Query, Request
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response, StreamingResponse
+from starlette.routing import Match
+
+from bi2scope.server import cells, celltypes, errors, exports, tf, uploads
+from bi2scope.server.catalogue import Catalogue
+from bi2scope.server.columns import to_json
+from bi2scope.server.dataset import dataset_info, program_version
+from bi2scope.server.heatmap import heatmap
+from bi2scope.server.params import MAX_ROWS, CellsQuery, CutQuery, HeatmapQuery, LinksQuery, TrackQuery
+from bi2scope.server.settings import Settings
+from bi2scope.server.wire import (
+    CellPage,
+    DatasetInfo,
+    Embedding,
+    ErrorBody,
+    Health,
+    Heatmap,
+    LinkTable,
+    PeakScores,
+    TrackComparison,
+    Wire,
+)
+
+if TYPE_CHECKING:
+    from bi2scope.data.store.reader import StoreReader
+
+API = f"{errors.API}/v1"
+METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+Responses = dict[int | str, dict[str, Any]]
+CSV: Responses = {200: {"content": {"text/csv": {}}, "description": "The same rows as CSV, comment lines first"}}
+REFUSALS: Responses = {
+    status: {"model": ErrorBody, "description": description}
+    for status, description in (
+        (404, "There is nothing of that name; the nearest names are offered"),
+        (422, "A parameter is out of its range"),
+        (503, "The attention store is gone or damaged"),
+    )
+}
+TOO_LARGE: Responses = {413: {"model": ErrorBody, "description": "The upload is too large"}}
+
+
+def create_app(settings: Settings, reader: StoreReader) -> FastAPI:
+    """The service over one open store; whoever opened the store closes it after the service has stopped."""
+    catalogue = Catalogue(reader)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        await run_in_threadpool(catalogue.warm_up)
+        yield
+
+    api = FastAPI(
+        title="bi2scope",
+        summary="Attention between genes and ATAC peaks, cell by cell",
+        description="Tables travel as columns. Coordinates are 0-based, half-open. An error has an ErrorBody.",
+        version=program_version(),
+        docs_url=None,  # both pages of documentation load their scripts from a public host
+        redoc_url=None,
+        openapi_url=f"{API}/openapi.json",
+        lifespan=lifespan,
+    )
+    api.state.catalogue, api.state.settings = catalogue, settings
+    errors.install(api)
+    api.include_router(router)
+    api.add_api_route(errors.API, no_such_address, methods=METHODS, include_in_schema=False)
+    api.add_api_route(f"{errors.API}/{{rest:path}}", no_such_address, methods=METHODS, include_in_schema=False)
+    return api
+
+
+def served(request: Request) -> Catalogue:
+    """The catalogue of the store that this application serves; checks that the store is still there."""
+    catalogue: Catalogue = request.app.state.catalogue
+    catalogue.require_store()
+    return catalogue
+
+
+Served = Annotated[Catalogue, Depends(served)]
+router = APIRouter(prefix=API, responses=REFUSALS)
+
+
+@router.get("/health", response_model=Health)
+def get_health(catalogue: Served) -> Response:
+    """Whether the service is up and its store can be read."""
+    catalogue.warm_up()
+    return json(Health(version=program_version()))
+
+
+@router.get("/dataset", response_model=DatasetInfo)
+def get_dataset(catalogue: Served) -> Response:
+    """The data set, the model and the store."""
+    return json(dataset_info(catalogue))
+
+
+@router.get("/cells", response_model=CellPage)
+def get_cells(catalogue: Served, query: Annotated[CellsQuery, Query()]) -> Response:
+    """A page of the cells, in the order of the data set."""
+    return json(cells.cell_page(catalogue, query))
+
+
+@router.get("/embedding", response_model=Embedding)
+def get_embedding(catalogue: Served) -> Response:
+    """Two-dimensional embedding of every cell."""
+    return json(cells.embedding(catalogue))
+
+
+@router.get("/cells/{cell_id:path}/links", response_model=LinkTable)
+def get_links(catalogue: Served, cell_id: str, query: Annotated[LinksQuery, Query()]) -> Response:
+    """Links of one cell that survive threshold and k, by gene and then by rank."""
+    return json(cells.link_table(catalogue, cell_id, query, MAX_ROWS))
+
+
+@router.get("/cells/{cell_id:path}/links.csv", response_class=StreamingResponse, responses=CSV)
+def get_links_csv(catalogue: Served, cell_id: str, query: Annotated[LinksQuery, Query()]) -> Response:
+    """The same links as CSV, all of them unless there is a limit."""
+    table = cells.link_table(catalogue, cell_id, query, None)
+    name = exports.attachment("bi2scope", "links", table.cell_id, table.chromosome, table.gene)
+    return csv(exports.links_csv(catalogue.reader, table), name)
+
+
+@router.get("/cells/{cell_id:path}/heatmap", response_model=Heatmap)
+def get_heatmap(catalogue: Served, cell_id: str, query: Annotated[HeatmapQuery, Query()]) -> Response:
+    """Genes x peaks of one cell, or of a window of it, binned to at most the size asked."""
+    return json(heatmap(catalogue, cell_id, query))
+
+
+@router.get("/celltypes/{cell_type:path}/scores", response_model=PeakScores)
+def get_scores(catalogue: Served, cell_type: str, query: Annotated[CutQuery, Query()]) -> Response:
+    """Cumulative scores of every peak in one cell type."""
+    return json(celltypes.peak_scores(catalogue, cell_type, query))
+
+
+@router.get("/celltypes/{cell_type:path}/scores.csv", response_class=StreamingResponse, responses=CSV)
+def get_scores_csv(catalogue: Served, cell_type: str, query: Annotated[CutQuery, Query()]) -> Response:
+    """The same scores as CSV, with accessibility, lift and rank."""
+    scores = celltypes.peak_scores(catalogue, cell_type, query)
+    return csv(exports.peaks_csv(catalogue.reader, scores), exports.attachment("bi2scope", "peaks", scores.cell_type))
+
+
+@router.post(
+    "/celltypes/{cell_type:path}/tf", response_model=TrackComparison, responses=TOO_LARGE, openapi_extra=uploads.FORM
+)
+async def post_track(
+    request: Request, catalogue: Served, cell_type: str, query: Annotated[TrackQuery, Query()]
+) -> Response:
+    """An uploaded BED file beside the cumulative scores of one cell type."""
+    name, bed = await uploads.read_upload(request, request.app.state.settings.max_upload_bytes)
+    return await run_in_threadpool(lambda: json(tf.compare_track(catalogue, cell_type, query, name, bed)))
+
+
+def no_such_address(request: Request) -> Response:
+    """Refuse what no route above takes, so that no screen's catch-all ever answers below ``/api``."""
+    known = any(route.matches(request.scope)[0] is Match.PARTIAL for route in router.routes)
+    if known:
+        raise HTTPException(405, f"{request.url.path} does not take {request.method}.")
+    raise HTTPException(404, f"There is nothing at {request.url.path}; {API}/openapi.json describes what there is.")
+
+
+def json(body: Wire) -> Response:
+    """A body as JSON, its columns written straight from the arrays."""
+    return Response(to_json(body), media_type="application/json")
+
+
+def csv(pieces: Iterator[bytes], disposition: str) -> Response:
+    """A CSV file, sent piece by piece."""
+    headers = {"Content-Disposition": disposition, "Cache-Control": "no-store"}
+    return StreamingResponse(pieces, media_type="text/csv; charset=utf-8", headers=headers)

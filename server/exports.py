@@ -1,0 +1,151 @@
+"""CSV: the rows of an answer as a file that explains itself.
+
+Comment lines (``#``) first, then one header row, then tidy rows in a fixed order; RFC 4180 (CRLF, doubled quotes),
+numbers to full precision, empty where there is none. ``pandas.read_csv(file, comment="#")`` reads it back.
+
+Spreadsheets take a text that starts with ``=``, ``+``, ``-`` or ``@`` for a formula: such a name gets an apostrophe
+before it. Numbers do not, and neither does the strand, whose ``+``, ``-`` and ``.`` alone are no formula.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, urlencode
+
+import numpy as np
+
+from bi2scope.data.attention import FLOOR, WEIGHTED_PER_ROW
+from bi2scope.server.celltypes import peak_rows
+from bi2scope.server.columns import number_texts
+from bi2scope.server.dataset import program_version
+from bi2scope.server.wire import LinkTable, PeakScores
+
+if TYPE_CHECKING:
+    from bi2scope.data.store.reader import StoreReader
+
+ROWS_AT_A_TIME = 8192
+VERBATIM = frozenset({"gene_strand"})
+"""Columns of text whose few values are known to be harmless."""
+
+_FORMULA = tuple("=+-@\t\r")
+_QUOTED = re.compile(r'[,"\r\n#]|^\s|\s$')
+
+Array = np.ndarray[Any, Any]
+
+
+def text_field(text: str, *, verbatim: bool = False) -> str:
+    """A text as one field: safe for spreadsheets unless ``verbatim``, quoted where a reader would misread it.
+
+    ``#`` is quoted too, or readers that skip comments would drop the rest of the line.
+    """
+    if not verbatim and text.startswith(_FORMULA):
+        text = f"'{text}"
+    return '"{}"'.format(text.replace('"', '""')) if _QUOTED.search(text) else text
+
+
+def csv_stream(comments: Iterable[str], columns: Mapping[str, Array]) -> Iterator[bytes]:
+    """A CSV file in pieces.
+
+    Parameters
+    ----------
+    comments
+        Lines to stand first, without their ``#``.
+    columns
+        Columns of one length by name; arrays of numbers, or of ``object`` for text.
+    """
+    head = [f"# {_one_line(comment)}" for comment in comments]
+    yield "".join(f"{line}\r\n" for line in [*head, ",".join(columns)]).encode()
+    n_rows = len(next(iter(columns.values())))
+    for start in range(0, n_rows, ROWS_AT_A_TIME):
+        fields = [_fields(name, column[start : start + ROWS_AT_A_TIME]) for name, column in columns.items()]
+        yield "".join(f"{','.join(row)}\r\n" for row in zip(*fields, strict=True)).encode()
+
+
+def _fields(name: str, column: Array) -> Sequence[str]:
+    if column.dtype != object:
+        return number_texts(column)
+    written = {text: text_field(text, verbatim=name in VERBATIM) for text in set(column)}
+    return [written[text] for text in column]
+
+
+def _one_line(text: str) -> str:
+    return re.sub(r"[\x00-\x1f\x7f\x85\u2028\u2029]+", " ", text)
+
+
+def links_csv(reader: StoreReader, table: LinkTable) -> Iterator[bytes]:
+    """Links of a cell as CSV; the columns are those of :class:`~bi2scope.server.wire.LinkColumns` after the cell's."""
+    n_rows = len(table.links.rank)
+    columns = {
+        "cell_id": np.full(n_rows, table.cell_id, dtype=object),
+        "cell_type": np.full(n_rows, table.cell_type, dtype=object),
+        **{name: np.asarray(getattr(table.links, name)) for name in type(table.links).model_fields},
+    }
+    kept_to = [f"{name}: {value}" for name, value in (("chromosome", table.chromosome), ("gene", table.gene)) if value]
+    returned = [f"the first {n_rows} links only"] if table.limited else []
+    view = view_address(view="cell", cell=table.cell_id, **_cut_of(table))
+    comments = [
+        *_origin(reader),
+        f"cell: {table.cell_id}",
+        f"cell type: {table.cell_type}",
+        *_cut_lines(reader, table),
+        *kept_to,
+        f"links: {table.n_links}",
+        *returned,
+        f"view: {view}",
+    ]
+    return csv_stream(comments, columns)
+
+
+def peaks_csv(reader: StoreReader, scores: PeakScores) -> Iterator[bytes]:
+    """Cumulative scores of a cell type as CSV, with accessibility, lift and rank (see ``celltypes.peak_rows``)."""
+    view = view_address(view="celltype", cell_type=scores.cell_type, **_cut_of(scores))
+    comments = [
+        *_origin(reader),
+        f"cell type: {scores.cell_type}",
+        f"cells: {scores.n_cells}",
+        *_cut_lines(reader, scores),
+        "links, score, weight: sums over the type's cells and their genes, over surviving links, of 1, score, weight",
+        "lift: score over what n_open predicts, the chromosome's sum of score shared out in proportion to n_open",
+        "rank: by score, 1 is the highest, equal scores share a rank",
+        f"view: {view}",
+    ]
+    return csv_stream(comments, peak_rows(scores))
+
+
+def _origin(reader: StoreReader) -> list[str]:
+    attributes = reader.attributes
+    return [
+        f"bi2scope {program_version()}",
+        f"data set: {attributes.name}, SHA-256 {attributes.dataset_digest}",
+        f"model: SHA-256 {attributes.model_digest}",
+    ]
+
+
+def _cut_lines(reader: StoreReader, body: LinkTable | PeakScores) -> list[str]:
+    cut_short = f"links beyond rank {reader.attributes.k_max} were not stored and are missing here"
+    return [
+        f"layer: {body.layer}, head: {body.head}",
+        f"threshold: {body.threshold}, on the score, sigmoid of the logit: links with score > {body.threshold}",
+        "k: off" if body.top_k is None else f"k: {body.top_k}, on the rank of the logit in the gene's row",
+        f"weight: the model's pruned attention, 0 from rank {WEIGHTED_PER_ROW + 1} on and for scores up to {FLOOR}",
+        *([f"truncated: {cut_short}"] if body.truncated else []),
+    ]
+
+
+def _cut_of(body: LinkTable | PeakScores) -> dict[str, Any]:
+    return {"threshold": body.threshold, "k": body.top_k, "layer": body.layer, "head": body.head}
+
+
+def view_address(**shown: Any) -> str:
+    """Address of the view on the screen, relative to the service; what is ``None`` is left out."""
+    return "/?" + urlencode({name: value for name, value in shown.items() if value is not None}, quote_via=quote)
+
+
+def attachment(*parts: object) -> str:
+    """Value of ``Content-Disposition`` for a CSV file named after its parts, in ASCII and, if that differs, UTF-8."""
+    name = "_".join(re.sub(r"[\s/\\:*?\"<>|\x00-\x1f]+", "-", str(part)) for part in parts if part is not None)
+    plain = re.sub(r"[^A-Za-z0-9._+-]", "-", name)
+    extended = "" if plain == name else f"; filename*=UTF-8''{quote(name, safe='')}.csv"
+    return f'attachment; filename="{plain}.csv"{extended}'
