@@ -15,7 +15,7 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
 from bi2scope.data.attention import FLOOR, WEIGHTED_PER_ROW
-from bi2scope.model.batch import BlockBucket, GraphBatch
+from bi2scope.model.batch import GraphBatch, PaddedBlocks
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,25 +62,42 @@ class Attention:
 
 
 @torch.no_grad()
-def top_peaks(query: Tensor, key: Tensor, buckets: tuple[BlockBucket, ...], places: int) -> TopPeaks:
-    """Choose the ``places`` highest peaks of each gene and head; memory grows with the largest bucket only."""
+def top_peaks(
+    query: Tensor, key: Tensor, buckets: tuple[PaddedBlocks, ...], places: int, *, counted: bool = False
+) -> TopPeaks:
+    """Choose the ``places`` highest peaks of each gene and head; memory grows with the largest bucket only.
+
+    ``n_above`` is filled where it is asked for by ``counted``.
+    """
     n_genes, heads, _ = query.shape
     peak = torch.full((n_genes, heads, places), -1, dtype=torch.int64, device=query.device)
     logit = query.new_full((n_genes, heads, places), -math.inf)
     n_above = torch.zeros((n_genes, heads), dtype=torch.int64, device=query.device)
     for bucket in buckets:
-        # (blocks, heads, g, d) @ (blocks, heads, d, p) -> (blocks, g, heads, p)
-        product = query[bucket.gene].transpose(1, 2) @ key[bucket.peak].permute(0, 2, 3, 1)
-        product = product.masked_fill_(~bucket.is_peak[:, None, None], -math.inf).transpose(1, 2)
-        values, place = _ordered_top(product, places)
-        found = torch.gather(bucket.peak[:, None, None].expand(*place.shape[:3], -1), -1, place).masked_fill_(
-            values == -math.inf, -1
-        )
-        genes = bucket.gene[bucket.is_gene]
-        peak[genes, :, : place.shape[-1]] = found[bucket.is_gene]
-        logit[genes, :, : place.shape[-1]] = values[bucket.is_gene]
-        n_above[genes] = (product > 0).sum(-1)[bucket.is_gene]
-    return TopPeaks(peak, logit, n_above)
+        product = block_logits(query, key, bucket)
+        values, place = _ordered_top(product, places)  # (n_blocks, heads, g, k)
+        found = bucket.peak[:, :1, None, None] + place  # a block's peaks are a run
+        genes = bucket.gene.flatten()[bucket.real]
+        k = values.shape[-1]
+        peak[:, :, :k].index_copy_(0, genes, _of_real_genes(found, bucket))
+        logit[:, :, :k].index_copy_(0, genes, _of_real_genes(values, bucket))
+        if counted:
+            n_above.index_copy_(0, genes, _of_real_genes((product > 0).sum(-1), bucket))
+    return TopPeaks(peak.masked_fill_(logit == -math.inf, -1), logit, n_above)
+
+
+def block_logits(query: Tensor, key: Tensor, bucket: PaddedBlocks) -> Tensor:
+    """``(n_blocks, heads, g, p)`` logits of a bucket; ``-inf`` for peaks that are padding."""
+    heads, d = query.shape[1:]
+    n_blocks, g = bucket.gene.shape
+    queries = query.index_select(0, bucket.gene.flatten()).view(n_blocks, g, heads, d).transpose(1, 2)
+    keys = key.index_select(0, bucket.peak.flatten()).view(n_blocks, -1, heads, d).permute(0, 2, 3, 1)
+    return (queries @ keys).masked_fill_(bucket.no_peak[:, None, None], -math.inf)
+
+
+def _of_real_genes(values: Tensor, bucket: PaddedBlocks) -> Tensor:
+    """``(n_blocks, heads, g, ...)`` to ``(n_real, heads, ...)``, without the genes that are padding."""
+    return values.transpose(1, 2).flatten(0, 1).index_select(0, bucket.real)
 
 
 def _ordered_top(product: Tensor, places: int) -> tuple[Tensor, Tensor]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -11,27 +11,45 @@ import torch
 from torch import Tensor
 
 from bi2scope.data.graph import CellGraph
-from bi2scope.model.blocks import make_buckets
+from bi2scope.model.blocks import Bucket, make_buckets, padded_runs
 
 Ints = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
-class BlockBucket:
-    """The tensors of a :class:`bi2scope.model.blocks.Bucket`; ``n_genes`` and ``n_peaks`` became masks.
+class PaddedBlocks:
+    """Blocks of like size, padded to one size: the tensors of a :class:`bi2scope.model.blocks.Bucket`.
 
     Attributes
     ----------
     gene, peak
-        ``(n_blocks, g)`` and ``(n_blocks, p)`` positions of the nodes in the batch.
-    is_gene, is_peak
-        Of the same shapes: False on the padding.
+        ``(n_blocks, g)`` and ``(n_blocks, p)`` positions of the nodes in the batch; padded with the block's first.
+    no_peak
+        ``(n_blocks, p)`` True on the padding.
+    real
+        ``(n_real,)`` places of the genes that are no padding in ``gene.flatten()``.
     """
 
     gene: Tensor
     peak: Tensor
-    is_gene: Tensor
-    is_peak: Tensor
+    no_peak: Tensor
+    real: Tensor
+
+    @classmethod
+    def of(cls, bucket: Bucket) -> PaddedBlocks:
+        """Lay out a bucket."""
+        gene = padded_runs(bucket.gene_start, bucket.n_genes)
+        peak = padded_runs(bucket.peak_start, bucket.n_peaks)
+        return cls(
+            gene=torch.from_numpy(gene),
+            peak=torch.from_numpy(peak),
+            no_peak=torch.from_numpy(np.arange(peak.shape[1]) >= bucket.n_peaks[:, None]),
+            real=torch.from_numpy(np.flatnonzero(np.arange(gene.shape[1]) < bucket.n_genes[:, None])),
+        )
+
+    def to(self, device: torch.device | str) -> PaddedBlocks:
+        """The same on another device."""
+        return PaddedBlocks(*(part.to(device) for part in (self.gene, self.peak, self.no_peak, self.real)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +76,11 @@ class Nodes:
     start: Tensor
     size: Tensor
 
+    def to(self, device: torch.device | str, dtype: torch.dtype) -> Nodes:
+        """The same on another device, the counts in another precision."""
+        feature, slot, start, size = (t.to(device) for t in (self.feature, self.slot, self.start, self.size))
+        return Nodes(feature, slot, self.count.to(device, dtype), start, size)
+
 
 @dataclass(frozen=True, slots=True)
 class GraphBatch:
@@ -76,7 +99,7 @@ class GraphBatch:
     genes: Nodes
     peaks: Nodes
     n_elsewhere: Tensor
-    buckets: tuple[BlockBucket, ...]
+    buckets: tuple[PaddedBlocks, ...]
 
     @property
     def n_graphs(self) -> int:
@@ -85,21 +108,9 @@ class GraphBatch:
 
     def to(self, device: torch.device | str, dtype: torch.dtype) -> GraphBatch:
         """The same batch on another device, its counts in another precision."""
-        genes, peaks = (
-            Nodes(
-                n.feature.to(device),
-                n.slot.to(device),
-                n.count.to(device, dtype),
-                n.start.to(device),
-                n.size.to(device),
-            )
-            for n in (self.genes, self.peaks)
-        )
-        buckets = tuple(
-            BlockBucket(b.gene.to(device), b.peak.to(device), b.is_gene.to(device), b.is_peak.to(device))
-            for b in self.buckets
-        )
-        return replace(self, genes=genes, peaks=peaks, n_elsewhere=self.n_elsewhere.to(device), buckets=buckets)
+        genes, peaks = self.genes.to(device, dtype), self.peaks.to(device, dtype)
+        buckets = tuple(bucket.to(device) for bucket in self.buckets)
+        return GraphBatch(genes, peaks, self.n_elsewhere.to(device), buckets)
 
 
 def collate(graphs: Sequence[CellGraph], gene_chromosome: Ints, peak_chromosome: Ints) -> GraphBatch:
@@ -120,15 +131,7 @@ def collate(graphs: Sequence[CellGraph], gene_chromosome: Ints, peak_chromosome:
     n_blocks = len(graphs) * n_chromosomes
     on_chromosome = np.bincount(peak_block, minlength=n_blocks)[gene_block]
     n_elsewhere = peaks.size.numpy()[gene_graph] - on_chromosome
-    buckets = tuple(
-        BlockBucket(
-            gene=torch.from_numpy(bucket.gene),
-            peak=torch.from_numpy(bucket.peak),
-            is_gene=torch.from_numpy(np.arange(bucket.gene.shape[1]) < bucket.n_genes[:, None]),
-            is_peak=torch.from_numpy(np.arange(bucket.peak.shape[1]) < bucket.n_peaks[:, None]),
-        )
-        for bucket in make_buckets(gene_block, peak_block, n_blocks)
-    )
+    buckets = tuple(map(PaddedBlocks.of, make_buckets(gene_block, peak_block, n_blocks)))
     return GraphBatch(genes, peaks, torch.from_numpy(n_elsewhere), buckets)
 
 

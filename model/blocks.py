@@ -20,33 +20,31 @@ import numpy.typing as npt
 
 Ints = npt.NDArray[np.int64]
 
-_WASTE = 1.6
-"""A bucket may be this many times larger than the blocks in it."""
+_WASTE = 0.6
+"""Padding that a bucket may have, as a share of the logits in its blocks."""
 
-_SMALL = 4096
-"""Buckets of fewer logits than this are filled up whatever the waste."""
+_SMALL = 1 << 16
+"""Logits of padding that cost less than another bucket would."""
 
-_LARGEST = 1 << 23
-"""Logits of one bucket at most, unless a single block is larger: 32 MiB in float32."""
+_LARGEST = 1 << 22
+"""Logits of one bucket at most, unless a single block is larger: 16 MiB in float32."""
 
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
-    """Blocks padded to one size.
+    """Blocks padded to one size, as runs of nodes.
 
     Attributes
     ----------
-    gene
-        ``(n_blocks, g)`` positions of the genes in the batch; padded with the block's first.
-    peak
-        ``(n_blocks, p)`` positions of the peaks in the batch; padded with the block's first.
-    n_genes, n_peaks
-        ``(n_blocks,)`` how many of them are real.
+    gene_start, n_genes
+        ``(n_blocks,)`` first gene of each block, as a position in the batch, and how many it has.
+    peak_start, n_peaks
+        ``(n_blocks,)`` the same for the peaks.
     """
 
-    gene: Ints
-    peak: Ints
+    gene_start: Ints
     n_genes: Ints
+    peak_start: Ints
     n_peaks: Ints
 
 
@@ -64,12 +62,10 @@ def make_buckets(gene_block: Ints, peak_block: Ints, n_blocks: int) -> list[Buck
     gene_start, peak_start = np.cumsum(n_genes) - n_genes, np.cumsum(n_peaks) - n_peaks
     blocks = np.flatnonzero((n_genes > 0) & (n_peaks > 0))
     blocks = blocks[np.lexsort((n_genes[blocks], n_peaks[blocks]))]
-    buckets = []
-    for chosen in _cut(blocks, n_genes[blocks], n_peaks[blocks]):
-        gene = _padded(gene_start[chosen], n_genes[chosen])
-        peak = _padded(peak_start[chosen], n_peaks[chosen])
-        buckets.append(Bucket(gene, peak, n_genes[chosen], n_peaks[chosen]))
-    return buckets
+    return [
+        Bucket(gene_start[chosen], n_genes[chosen], peak_start[chosen], n_peaks[chosen])
+        for chosen in _cut(blocks, n_genes[blocks], n_peaks[blocks])
+    ]
 
 
 def _cut(blocks: Ints, n_genes: Ints, n_peaks: Ints) -> list[Ints]:
@@ -77,15 +73,15 @@ def _cut(blocks: Ints, n_genes: Ints, n_peaks: Ints) -> list[Ints]:
     runs, start, widest, tallest, filled = [], 0, 0, 0, 0
     for i, (genes, peaks) in enumerate(zip(n_genes.tolist(), n_peaks.tolist(), strict=True)):
         wider, taller = max(widest, peaks), max(tallest, genes)
-        padded = wider * taller * (i + 1 - start)
-        if i > start and padded > _SMALL and (padded > _WASTE * (filled + genes * peaks) or padded > _LARGEST):
+        padded, real = wider * taller * (i + 1 - start), filled + genes * peaks
+        if i > start and (padded - real > max(_SMALL, _WASTE * real) or padded > _LARGEST):
             runs.append(blocks[start:i])
-            start, wider, taller, filled = i, peaks, genes, 0
-        widest, tallest, filled = wider, taller, filled + genes * peaks
+            start, wider, taller, real = i, peaks, genes, genes * peaks
+        widest, tallest, filled = wider, taller, real
     return [*runs, blocks[start:]] if len(blocks) else []
 
 
-def _padded(start: Ints, size: Ints) -> Ints:
+def padded_runs(start: Ints, size: Ints) -> Ints:
     """``(n, max size)`` positions ``start, start + 1, ...``; the places past ``size`` repeat the first."""
     place = np.arange(size.max())
     return start[:, None] + np.where(place < size[:, None], place, 0)

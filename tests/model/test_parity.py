@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from bi2scope.data.graph import CellGraph
-from bi2scope.model.attention import Attention
+from bi2scope.model.attention import Attention, block_logits
 from bi2scope.model.batch import GraphBatch, collate
 from bi2scope.model.config import ModelConfig
 from bi2scope.model.network import Bi2Former, FeatureLayout
@@ -64,10 +64,12 @@ def dense_scores(attention: Attention, batch: GraphBatch) -> np.ndarray:
     """(heads, genes, peaks) sigmoid of every logit on one chromosome, 0 elsewhere."""
     scores = torch.zeros(attention.query.shape[1], len(attention.query), len(attention.key))
     for bucket in batch.buckets:
-        for block in range(len(bucket.gene)):
-            gene, peak = bucket.gene[block][bucket.is_gene[block]], bucket.peak[block][bucket.is_peak[block]]
-            logit = torch.einsum("ghd,phd->hgp", attention.query[gene], attention.key[peak])
-            scores[:, gene[:, None], peak] = torch.sigmoid(logit)
+        logits = torch.sigmoid(block_logits(attention.query, attention.key, bucket))
+        is_gene = torch.zeros(bucket.gene.numel(), dtype=torch.bool).index_fill_(0, bucket.real, True)
+        for block, row, gene, peak, absent in zip(
+            logits, is_gene.view_as(bucket.gene), bucket.gene, bucket.peak, bucket.no_peak, strict=True
+        ):
+            scores[:, gene[row][:, None], peak[~absent]] = block[:, row][:, :, ~absent]
     return scores.numpy()
 
 
