@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -114,12 +115,13 @@ def grid_sums(
             truncated[:, column] |= last.max(initial=-np.inf) > limits
     for total in sums:
         total[:] = np.cumsum(np.cumsum(total[::-1], axis=0)[::-1], axis=1)
-    return GridSums(*sums, truncated=truncated)
+    links, score, weight = sums
+    return GridSums(links, score, weight, truncated)
 
 
 def _binned(
     block: LinkBlock, shape: tuple[int, int, int], limits: Floats, top_k: tuple[int, ...]
-) -> tuple[Sums, Sums, Sums]:
+) -> tuple[npt.NDArray[Any], ...]:
     """Number, score and weight of the links that fall into each bin; arrays of ``shape``."""
     score, rank = score_of(block.logit), block.rank
     weight = pruned_weight(score, rank, block.denominator[block.row])
@@ -129,7 +131,7 @@ def _binned(
     code = np.ravel_multi_index((level[kept], step[kept], block.peak[kept]), shape)
     size = int(np.prod(shape))
     return (
-        np.bincount(code, minlength=size).reshape(shape).astype(np.float64),
+        np.bincount(code, minlength=size).reshape(shape),
         np.bincount(code, score[kept], size).reshape(shape),
         np.bincount(code, weight[kept], size).reshape(shape),
     )

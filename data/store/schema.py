@@ -41,7 +41,7 @@ EMBEDDING_METHOD: Final = "embedding_method"
 
 ROW_OFFSET: Final = "row_offset"
 LINK_OFFSET: Final = "link_offset"
-ROW_ARRAYS: Final = {
+ROW_ARRAYS: Final[dict[str, np.dtype[Any]]] = {
     "gene": np.dtype("<i4"),
     "n_links": np.dtype("<u2"),
     "n_above": np.dtype("<i4"),
@@ -63,7 +63,11 @@ THRESHOLDS: Final = "thresholds"
 TOP_K: Final = "top_k"
 N_OPEN: Final = "n_open"
 TRUNCATED: Final = "truncated"
-DEFINITIONS: Final = {"links": np.dtype("<u4"), "score": np.dtype("<f4"), "weight": np.dtype("<f4")}
+DEFINITIONS: Final[dict[str, np.dtype[Any]]] = {
+    "links": np.dtype("<u4"),
+    "score": np.dtype("<f4"),
+    "weight": np.dtype("<f4"),
+}
 """The three cumulative scores and their type on disk; float32 keeps a sum to 6e-8 of itself."""
 
 
@@ -111,8 +115,11 @@ class StoreAttributes:
         The full configuration of model, training and precompute; JSON.
     training
         Training report, in the shape of ``server.wire.TrainingReport``; None when there is none.
-    generator, created, dataset_digest, format_version
-        Stamped by the writer: program and version, ISO 8601 date, SHA-256 of the cells and version of the layout.
+    dataset_digest
+        SHA-256 of the data set as it was read, before the model's features were chosen from it; that of the stored
+        cells where the writer is not told.
+    generator, created, format_version
+        Stamped by the writer: program and version, ISO 8601 date, version of the layout.
     """
 
     name: str
@@ -125,9 +132,9 @@ class StoreAttributes:
     notes: tuple[str, ...] = ()
     configuration: dict[str, Any] = field(default_factory=dict)
     training: dict[str, Any] | None = None
+    dataset_digest: str = ""
     generator: str = ""
     created: str = ""
-    dataset_digest: str = ""
     format_version: int = FORMAT_VERSION
 
 

@@ -2,7 +2,8 @@
 
 Use::
 
-    with StoreWriter(path, multiome, attributes, embedding) as writer:
+    with StoreWriter(path, multiome, attributes) as writer:
+        writer.write_embedding(embedding)
         for cell in range(multiome.n_cells):
             writer.write_cell(attention_of(cell))        # [layer][head]
 
@@ -22,25 +23,19 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 import h5py
-import hdf5plugin
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from bi2scope.data.attention import CellAttention, Floats
-from bi2scope.data.errors import StoreError
+from bi2scope.data.errors import ConfigurationError, StoreError
 from bi2scope.data.multiome import Multiome
 from bi2scope.data.store import schema
 from bi2scope.data.store.cumulative import GridSums, grid_sums
+from bi2scope.data.store.growing import COMPRESSED, LARGEST_CHUNK, GrowingLinks, chunk_length
 from bi2scope.data.store.links import StoredCounts, StoredLinks
-
-COMPRESSED: dict[str, Any] = {"fletcher32": True, **hdf5plugin.Bitshuffle(cname="lz4")}
-"""Filters of every large array: bits shuffled, LZ4, and a checksum, since LZ4 alone lets flipped bits pass."""
-
-SMALLEST_CHUNK, LARGEST_CHUNK = 1 << 12, 1 << 17
 
 
 @dataclass(frozen=True)
@@ -69,14 +64,14 @@ class StoreWriter:
     multiome
         The cells, exactly those and in the order in which they will be written.
     attributes
-        What the store says of itself; generator, date, version and digest of the data set are stamped here.
-    embedding
-        Embedding of the cells.
+        What the store says of itself; generator, date and format version are stamped here.
     overwrite
         Whether a file at ``path`` may be replaced.
 
     Raises
     ------
+    ConfigurationError
+        If ``k_max`` is out of its range.
     StoreError
         If ``path`` exists and may not be replaced, or the folder cannot be written to, or the disk is full.
     """
@@ -86,7 +81,6 @@ class StoreWriter:
         path: str | os.PathLike[str],
         multiome: Multiome,
         attributes: schema.StoreAttributes,
-        embedding: Embedding,
         *,
         overwrite: bool = False,
     ) -> None:
@@ -97,10 +91,10 @@ class StoreWriter:
             attributes,
             generator=f"bi2scope {version('bi2scope')}",
             created=datetime.now(UTC).isoformat(timespec="seconds"),
-            dataset_digest=multiome.digest,
+            dataset_digest=attributes.dataset_digest or multiome.digest,
             format_version=schema.FORMAT_VERSION,
         )
-        _check(self._attributes, multiome, embedding)
+        _check(self._attributes)
         self._refuse_existing()
         self._temporary = self.path.with_name(f"{self.path.name}.partial-{secrets.token_hex(4)}")
         self._n_written = 0
@@ -108,7 +102,7 @@ class StoreWriter:
         self._file = self._create()
         try:
             with self._writing():
-                self._begin(embedding)
+                self._begin()
         except BaseException:
             self._discard()
             raise
@@ -124,6 +118,35 @@ class StoreWriter:
                 self._finish()
         finally:
             self._discard()
+
+    def write_embedding(self, embedding: Embedding) -> None:
+        """Write the cells with their embedding; once, before the end.
+
+        Raises
+        ------
+        ValueError
+            If the embedding does not have one row per cell.
+        StoreError
+            If it cannot be written.
+        """
+        from anndata.io import write_elem
+
+        multiome = self._multiome
+        if embedding.coordinates.shape != (multiome.n_cells, 2):
+            raise ValueError(f"The embedding has shape {embedding.coordinates.shape}, wanted {(multiome.n_cells, 2)}.")
+        cells = pd.DataFrame(
+            {
+                "cell_type": multiome.cells["cell_type"].cat.rename_categories(lambda name: str(name)),
+                "n_genes": np.diff(multiome.rna.indptr).astype(np.int32),
+                "n_peaks": np.diff(multiome.atac.indptr).astype(np.int32),
+                "umap_1": embedding.coordinates[:, 0].astype(np.float32),
+                "umap_2": embedding.coordinates[:, 1].astype(np.float32),
+            },
+            index=multiome.cells.index,
+        )
+        with self._writing():
+            write_elem(self._file, schema.CELLS, _plain(cells, schema.INDEX_NAMES[schema.CELLS]))
+            self._file[schema.CELLS].attrs[schema.EMBEDDING_METHOD] = embedding.method
 
     def write_cell(self, attention: Sequence[Sequence[CellAttention]]) -> None:
         """Append the next cell.
@@ -185,12 +208,12 @@ class StoreWriter:
         except OSError as error:
             raise self._unwritable(error) from error
 
-    def _begin(self, embedding: Embedding) -> None:
+    def _begin(self) -> None:
         """Write everything that is known before the first cell, and make room for the rest."""
         self._file.attrs.update(schema.attributes_to_root(self._attributes))
-        self._write_tables(embedding)
+        self._write_tables()
         self._links = [
-            _LinkAppender(self._file.create_group(schema.links_path(layer, head)), self._multiome, self._attributes)
+            GrowingLinks(self._file.create_group(schema.links_path(layer, head)), self._multiome, self._attributes)
             for layer, head in self._layers_and_heads()
         ]
         self._make_grid()
@@ -200,26 +223,15 @@ class StoreWriter:
             for head in range(self._attributes.n_heads):
                 yield layer, head
 
-    def _write_tables(self, embedding: Embedding) -> None:
+    def _write_tables(self) -> None:
         from anndata.io import write_elem
 
         multiome = self._multiome
-        cells = pd.DataFrame(
-            {
-                "cell_type": multiome.cells["cell_type"].cat.rename_categories(lambda name: str(name)),
-                "n_genes": np.diff(multiome.rna.indptr).astype(np.int32),
-                "n_peaks": np.diff(multiome.atac.indptr).astype(np.int32),
-                "umap_1": embedding.coordinates[:, 0].astype(np.float32),
-                "umap_2": embedding.coordinates[:, 1].astype(np.float32),
-            },
-            index=multiome.cells.index,
-        )
         genes, peaks = multiome.genes[list(schema.GENE_COLUMNS)], multiome.peaks[list(schema.PEAK_COLUMNS)]
-        for key, table in ((schema.CELLS, cells), (schema.GENES, genes), (schema.PEAKS, peaks)):
+        for key, table in ((schema.GENES, genes), (schema.PEAKS, peaks)):
             write_elem(self._file, key, _plain(table, schema.INDEX_NAMES[key]))
-        self._file[schema.CELLS].attrs[schema.EMBEDDING_METHOD] = embedding.method
         for key, counts in ((schema.RNA, multiome.rna), (schema.ATAC, multiome.atac)):
-            chunk = _chunk(counts.nnz / max(multiome.n_cells, 1))
+            chunk = chunk_length(counts.nnz / max(multiome.n_cells, 1))
             write_elem(self._file, key, counts, dataset_kwargs={"chunks": (chunk,), **COMPRESSED})
 
     def _make_grid(self) -> None:
@@ -251,6 +263,8 @@ class StoreWriter:
                 links.close()
 
     def _finish(self) -> None:
+        if schema.CELLS not in self._file:
+            raise ValueError("The embedding is not written.")
         for type_code in range(len(self._multiome.cell_types)):
             if type_code not in self._summed:
                 self.write_cumulative(type_code)
@@ -283,78 +297,6 @@ class StoreWriter:
         )
 
 
-class _LinkAppender:
-    """The arrays of one layer and head while they grow."""
-
-    def __init__(self, group: h5py.Group, multiome: Multiome, attributes: schema.StoreAttributes) -> None:
-        genes, peaks = np.diff(multiome.rna.indptr), np.diff(multiome.atac.indptr)
-        per_gene = min(attributes.k_max, peaks.mean() / max(len(multiome.chromosomes), 1)) if len(peaks) else 0
-        row_chunk, link_chunk = _chunk(genes.mean() if len(genes) else 0), _chunk(genes.mean() * per_gene)
-        types = {"peak": schema.peak_dtype(int(peaks.max(initial=0))), "logit": schema.LOGIT_DTYPE}
-        self._rows = {key: _Appender(group, key, dtype, row_chunk) for key, dtype in schema.ROW_ARRAYS.items()}
-        self._columns = {key: _Appender(group, key, dtype, link_chunk) for key, dtype in types.items()}
-        self._group = group
-        self._n_rows, self._n_links = [0], [0]
-        self._closed = False
-
-    def append(self, attention: CellAttention, own_peaks: npt.NDArray[Any], k_max: int) -> None:
-        n_links = np.diff(attention.row_start)
-        peak = np.searchsorted(own_peaks, attention.peak)
-        _check_cell(attention, n_links, own_peaks, peak, k_max)
-        self._rows["gene"].append(attention.gene)
-        self._rows["n_links"].append(n_links)
-        self._rows["n_above"].append(attention.n_above)
-        self._rows["denominator"].append(attention.denominator)
-        self._columns["peak"].append(peak)
-        self._columns["logit"].append(attention.logit)
-        self._n_rows.append(self._n_rows[-1] + len(n_links))
-        self._n_links.append(self._n_links[-1] + len(peak))
-
-    def close(self) -> None:
-        if self._closed:
-            return
-        for appender in (*self._rows.values(), *self._columns.values()):
-            appender.flush()
-        for key, offsets in ((schema.ROW_OFFSET, self._n_rows), (schema.LINK_OFFSET, self._n_links)):
-            values = np.asarray(offsets, dtype="<i8")
-            self._group.create_dataset(key, data=values, chunks=(min(len(values), LARGEST_CHUNK),), **COMPRESSED)
-        self._closed = True
-
-
-class _Appender:
-    """One array that grows: buffered, and written in whole chunks so that none is compressed twice."""
-
-    def __init__(self, group: h5py.Group, key: str, dtype: np.dtype[Any], chunk: int) -> None:
-        self._dataset = group.create_dataset(key, (0,), dtype, maxshape=(None,), chunks=(chunk,), **COMPRESSED)
-        self._chunk = chunk
-        self._pending: list[npt.NDArray[Any]] = []
-        self._n_pending = 0
-
-    def append(self, values: npt.NDArray[Any]) -> None:
-        self._pending.append(values.astype(self._dataset.dtype))
-        self._n_pending += len(values)
-        if self._n_pending >= 4 * self._chunk:
-            self._write(self._n_pending - self._n_pending % self._chunk)
-
-    def flush(self) -> None:
-        self._write(self._n_pending)
-
-    def _write(self, count: int) -> None:
-        if not count:
-            return
-        values = np.concatenate(self._pending)
-        start = len(self._dataset)
-        self._dataset.resize((start + count,))
-        self._dataset[start:] = values[:count]
-        self._pending = [values[count:]]
-        self._n_pending -= count
-
-
-def _chunk(per_cell: float) -> int:
-    """Entries of a chunk: about those of one cell, so that one cell is one or two chunk reads."""
-    return int(np.clip(1 << int(np.ceil(np.log2(max(per_cell, 1)))), SMALLEST_CHUNK, LARGEST_CHUNK))
-
-
 def _plain(table: pd.DataFrame, index_name: str) -> pd.DataFrame:
     """The table with names as plain objects and few-valued columns as categories, the same under pandas 2 and 3."""
     plain = table.copy()
@@ -367,28 +309,11 @@ def _plain(table: pd.DataFrame, index_name: str) -> pd.DataFrame:
     return plain
 
 
-def _check(attributes: schema.StoreAttributes, multiome: Multiome, embedding: Embedding) -> None:
+def _check(attributes: schema.StoreAttributes) -> None:
     if not 1 <= attributes.k_max <= schema.LARGEST_K_MAX:
-        raise StoreError(f"k_max is {attributes.k_max}; a store keeps 1 to {schema.LARGEST_K_MAX} links per gene.")
-    if embedding.coordinates.shape != (multiome.n_cells, 2):
-        raise ValueError(f"The embedding has shape {embedding.coordinates.shape}, wanted {(multiome.n_cells, 2)}.")
-
-
-def _check_cell(
-    attention: CellAttention,
-    n_links: npt.NDArray[Any],
-    own_peaks: npt.NDArray[Any],
-    position: npt.NDArray[Any],
-    k_max: int,
-) -> None:
-    """Refuse attention that would make a store that cannot be read: lengths, ranks and peaks."""
-    rows = {len(attention.gene), len(n_links), len(attention.n_above), len(attention.denominator)}
-    if len(rows) != 1 or {len(attention.peak), len(attention.logit)} != {int(n_links.sum())}:
-        raise ValueError("The arrays of the cell's attention differ in length.")
-    if n_links.max(initial=0) > k_max:
-        raise ValueError(f"A row has {n_links.max()} links, the store keeps {k_max}.")
-    if len(position) and (position.max() >= len(own_peaks) or not np.array_equal(own_peaks[position], attention.peak)):
-        raise ValueError("A link points to a peak that the cell has no count of.")
+        raise ConfigurationError(
+            f"k_max is {attributes.k_max}; a store keeps 1 to {schema.LARGEST_K_MAX} links per gene."
+        )
 
 
 def _sync(path: Path) -> None:

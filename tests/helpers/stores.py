@@ -151,7 +151,8 @@ def write_store(
     """Write the store of a random model over given cells."""
     coordinates = np.random.default_rng(1).normal(size=(multiome.n_cells, 2))
     embedding = Embedding(coordinates, "two random numbers per cell")
-    with StoreWriter(path, multiome, attributes, embedding, overwrite=overwrite) as writer:
+    with StoreWriter(path, multiome, attributes, overwrite=overwrite) as writer:
+        writer.write_embedding(embedding)
         for cell in range(multiome.n_cells):
             graph = cell_graph(multiome, cell, cell)
             writer.write_cell(model.attend(multiome, graph, attributes.k_max))

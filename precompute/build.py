@@ -1,0 +1,94 @@
+"""From a trained model and paired cells to an attention store."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from bi2scope.model.checkpoint import Trained
+from bi2scope.precompute.attend import attend
+from tqdm import tqdm
+
+from bi2scope.data.attention import FLOOR
+from bi2scope.data.graph import cell_graph
+from bi2scope.data.multiome import Multiome
+from bi2scope.data.store.schema import StoreAttributes
+from bi2scope.data.store.writer import StoreWriter
+from bi2scope.precompute.embed import embed
+from bi2scope.precompute.summarize import summarize
+
+
+def precompute(
+    trained: Trained,
+    multiome: Multiome,
+    path: str | Path,
+    *,
+    k_max: int = 50,
+    progress: bool = True,
+    overwrite: bool = False,
+) -> Path:
+    """Write the attention of every cell into one store.
+
+    The store holds the cells with the genes and peaks that the model knows; memory does not grow with the links.
+
+    Parameters
+    ----------
+    trained
+        The model.
+    multiome
+        The cells, as they were read.
+    path
+        Where the store shall stand; it appears there when it is whole and not before.
+    k_max
+        Links kept per gene, cell, layer and head.
+    progress
+        Whether to show what is being done, with cells per second and the time left.
+    overwrite
+        Whether a file at ``path`` may be replaced.
+
+    Returns
+    -------
+    The path.
+
+    Raises
+    ------
+    CheckpointError
+        If the data set lacks features of the model.
+    StoreError
+        If the store cannot be written.
+    """
+    target = Path(path)
+    aligned = trained.align(multiome)
+    attributes = _attributes(trained, multiome, aligned, target.stem, k_max)
+    with StoreWriter(target, aligned, attributes, overwrite=overwrite) as writer:
+        if progress:
+            print(f"Embed {multiome.n_cells:,} cells by their RNA", file=sys.stderr, flush=True)
+        writer.write_embedding(embed(multiome))
+        for cell in tqdm(range(aligned.n_cells), desc="Attend", unit="cell", disable=not progress):
+            writer.write_cell(attend(trained, cell_graph(aligned, cell, cell), k_max))
+        summarize(writer, aligned.cell_types, progress)
+    return target
+
+
+def _attributes(trained: Trained, multiome: Multiome, aligned: Multiome, name: str, k_max: int) -> StoreAttributes:
+    return StoreAttributes(
+        name=name,
+        model_digest=trained.digest,
+        n_layers=trained.model_config.layers,
+        n_heads=trained.model_config.heads,
+        n_parameters=sum(parameter.numel() for parameter in trained.network.parameters()),
+        k_max=k_max,
+        notes=tuple(dict.fromkeys((*multiome.notes, *aligned.notes))),
+        configuration=_configuration(trained, k_max),
+        training=trained.report,
+        dataset_digest=multiome.digest,
+    )
+
+
+def _configuration(trained: Trained, k_max: int) -> dict[str, Any]:
+    return {
+        "model": trained.model_config.as_dict(),
+        "training": trained.training_config.as_dict(),
+        "precompute": {"k_max": k_max, "floor": FLOOR},
+    }

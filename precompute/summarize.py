@@ -1,0 +1,28 @@
+"""Sum the cumulative scores of every cell type, once all links are in the store."""
+
+from __future__ import annotations
+
+from tqdm import tqdm
+
+from bi2scope.data.store.writer import StoreWriter
+
+
+def summarize(writer: StoreWriter, cell_types: list[str], progress: bool = True) -> None:
+    """Sum links, scores and weights per peak for each cell type, over the store's grid of cuts.
+
+    A second pass over the links just written, one cell type at a time: its memory is one type's grid (150 numbers a
+    peak) and a block of links, however many cells and types there are.
+
+    Parameters
+    ----------
+    writer
+        A store with every cell written.
+    cell_types
+        Names of the types, in the data set's order.
+    progress
+        Whether to show a progress bar.
+    """
+    with tqdm(cell_types, desc="Sum cell types", unit="type", disable=not progress) as bar:
+        for code, name in enumerate(bar):
+            bar.set_postfix_str(name)
+            writer.write_cumulative(code)
