@@ -78,16 +78,19 @@ class GrowingLinks:
     """
 
     def __init__(self, group: h5py.Group, multiome: Multiome, attributes: schema.StoreAttributes) -> None:
-        genes, peaks = np.diff(multiome.rna.indptr), np.diff(multiome.atac.indptr)
-        per_gene = min(attributes.k_max, peaks.mean() / max(len(multiome.chromosomes), 1)) if len(peaks) else 0
-        row_chunk, link_chunk = chunk_length(genes.mean() if len(genes) else 0), chunk_length(genes.mean() * per_gene)
+        n_cells = max(multiome.n_cells, 1)
+        genes, peaks = multiome.rna.nnz / n_cells, multiome.atac.nnz / n_cells
+        per_gene = min(attributes.k_max, peaks / max(len(multiome.chromosomes), 1))
+        row_chunk, link_chunk = chunk_length(genes), chunk_length(genes * per_gene)
+        largest_cell = int(np.diff(multiome.atac.indptr).max(initial=0))
         types: dict[str, np.dtype[Any]] = {
-            "peak": schema.peak_dtype(int(peaks.max(initial=0))),
+            "peak": schema.peak_dtype(largest_cell),
             "logit": schema.LOGIT_DTYPE,
         }
         self._rows = {key: GrowingArray(group, key, dtype, row_chunk) for key, dtype in schema.ROW_ARRAYS.items()}
         self._columns = {key: GrowingArray(group, key, dtype, link_chunk) for key, dtype in types.items()}
         self._group = group
+        self._position = np.zeros(multiome.n_peaks, dtype=np.int64)  # of a peak among the last cell's own
         self._n_rows, self._n_links = [0], [0]
         self._closed = False
 
@@ -100,7 +103,8 @@ class GrowingLinks:
             If the attention does not fit the cell.
         """
         n_links = np.diff(attention.row_start)
-        peak = np.searchsorted(own_peaks, attention.peak)
+        self._position[own_peaks] = np.arange(len(own_peaks))
+        peak = self._position[attention.peak]
         _check_cell(attention, n_links, own_peaks, peak, k_max)
         self._rows["gene"].append(attention.gene)
         self._rows["n_links"].append(n_links)
