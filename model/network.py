@@ -72,9 +72,8 @@ class FactoredFeatures:
 
     def project(self, linear: nn.Linear) -> Tensor:
         """``W x + b = (W_static s + b)[slot] + count * w_count``."""
-        before, per_count, after = self._columns(linear.weight)
-        per_feature = F.linear(self.static, torch.cat([before, after], dim=1), linear.bias)
-        return torch.addcmul(per_feature.index_select(0, self.slot), self.count[:, None], per_count.T)
+        per_feature, per_count = split_projection(linear, self.static, self.count_column)
+        return torch.addcmul(per_feature.index_select(0, self.slot), self.count[:, None], per_count[None])
 
     def total(self, weight: Tensor, start: Tensor) -> Tensor:
         """Weighted sum of the inputs over each graph."""
@@ -88,9 +87,12 @@ class FactoredFeatures:
         )
         return torch.cat([static[:, : self.count_column], count, static[:, self.count_column :]], dim=1)
 
-    def _columns(self, weight: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        at = self.count_column
-        return weight[:, :at], weight[:, at : at + 1], weight[:, at + 1 :]
+
+def split_projection(linear: nn.Linear, static: Tensor, count_column: int) -> tuple[Tensor, Tensor]:
+    """An affine map of ``[... | count | ...]`` in two: ``(n, out)`` per feature and ``(out,)`` per unit of count."""
+    weight = linear.weight
+    without_count = torch.cat([weight[:, :count_column], weight[:, count_column + 1 :]], dim=1)
+    return F.linear(static, without_count, linear.bias), weight[:, count_column]
 
 
 @dataclass(frozen=True)
@@ -107,6 +109,26 @@ class HiddenFeatures:
         """Weighted sum of the inputs over each graph."""
         node = torch.arange(len(self.hidden), device=weight.device)
         return F.embedding_bag(node, self.hidden, start, mode="sum", per_sample_weights=weight)
+
+
+@dataclass(frozen=True)
+class StaticFactors:
+    """First-layer queries and keys in two parts: ``q = query[gene] + count * query_per_count``, ``k`` likewise.
+
+    With them a one-layer logit of any cell is recomputed exactly, without the network.
+
+    Attributes
+    ----------
+    query, key
+        ``(n_genes, hidden)`` and ``(n_peaks, hidden)``, of every feature.
+    query_per_count, key_per_count
+        ``(hidden,)``; the count enters as the network reads it (raw or log1p).
+    """
+
+    query: Tensor
+    query_per_count: Tensor
+    key: Tensor
+    key_per_count: Tensor
 
 
 class CrossAttentionLayer(nn.Module):
@@ -279,6 +301,20 @@ class Bi2Former(nn.Module):
             self._factored(batch.peaks, self.atac_idembedding, self.peak_static),
         )
 
+    @torch.no_grad()
+    def static_factors(self) -> StaticFactors:
+        """First-layer queries and keys of every gene and peak, apart from their counts."""
+        first, at = self.layers[0], self.config.id_dim
+        genes = torch.cat([self.rna_idembedding.weight, self.gene_static], dim=1)
+        peaks = torch.cat([self.atac_idembedding.weight, self.peak_static], dim=1)
+        return StaticFactors(
+            *split_projection(first.rna_query, genes, at), *split_projection(first.atac_key, peaks, at)
+        )
+
+    def scaled(self, count: Tensor) -> Tensor:
+        """Counts as the network reads them."""
+        return torch.log1p(count) if self.config.counts == "log1p" else count
+
     def read_out(self, mean_gene: Tensor, mean_peak: Tensor) -> Tensor:
         """Logits from the means over genes and over peaks."""
         hidden = self.dropout(F.relu(self.fc1(torch.cat([mean_gene, mean_peak], dim=1))))
@@ -287,9 +323,8 @@ class Bi2Former(nn.Module):
         return logits
 
     def _factored(self, nodes: Nodes, embedding: nn.Embedding, static: Tensor) -> FactoredFeatures:
-        count = torch.log1p(nodes.count) if self.config.counts == "log1p" else nodes.count
         columns = torch.cat([embedding.weight.index_select(0, nodes.feature), static[nodes.feature]], dim=1)
-        return FactoredFeatures(columns, nodes.slot, count, self.config.id_dim)
+        return FactoredFeatures(columns, nodes.slot, self.scaled(nodes.count), self.config.id_dim)
 
     @staticmethod
     def _step(

@@ -1,0 +1,226 @@
+"""A trained model in one ``.safetensors`` file: parameters, configuration, features and report; nothing is pickled.
+
+The parameters are named as in published checkpoints. The metadata, text by text, holds JSON: ``configuration``
+(model, training), ``features`` (genes and peaks, column by column, in order), ``normalisation``, ``report`` and the
+digest of the data set.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from bi2scope.data.errors import CheckpointError, ConfigurationError
+from bi2scope.data.files import replacing
+from bi2scope.data.multiome import Multiome
+from bi2scope.model.config import ModelConfig, TrainingConfig
+from bi2scope.model.features import GENE_COLUMNS, PEAK_COLUMNS, Normalisation, feature_layout
+from bi2scope.model.network import Bi2Former, StaticFactors
+
+FORMAT = "bi2scope-checkpoint"
+FORMAT_VERSION = 1
+
+
+@dataclass(frozen=True, eq=False)
+class Trained:
+    """A trained model with all that is needed to use it.
+
+    Attributes
+    ----------
+    network
+        In evaluation mode; not to be trained further.
+    model_config, training_config
+        How it was made.
+    genes, peaks
+        Its features in genome order, with the columns of :class:`bi2scope.data.multiome.Multiome`.
+    normalisation
+        Of the gene attributes.
+    report
+        How training went, with the keys of ``TrainingReport`` (``server/wire.py``).
+    dataset_digest
+        Digest of the data set that it was trained on.
+    """
+
+    network: Bi2Former
+    model_config: ModelConfig
+    training_config: TrainingConfig
+    genes: pd.DataFrame
+    peaks: pd.DataFrame
+    normalisation: Normalisation
+    report: dict[str, Any] = field(default_factory=dict)
+    dataset_digest: str = ""
+
+    @functools.cached_property
+    def digest(self) -> str:
+        """SHA-256 of the model's configuration, features and parameters."""
+        sha = hashlib.sha256(json.dumps(self.model_config.as_dict(), sort_keys=True).encode())
+        for table in (self.genes, self.peaks):
+            sha.update(json.dumps(_columns(table), sort_keys=True).encode())
+        for name, tensor in sorted(self.network.state_dict().items()):
+            sha.update(name.encode())
+            sha.update(np.ascontiguousarray(tensor.cpu().numpy(), dtype="<f4").tobytes())
+        return sha.hexdigest()
+
+    @functools.cached_property
+    def factors(self) -> StaticFactors:
+        """First-layer queries and keys of every gene and peak, without their counts."""
+        return self.network.static_factors()
+
+    def align(self, multiome: Multiome) -> Multiome:
+        """The cells of a data set over the model's genes and peaks, in the model's order.
+
+        Raises
+        ------
+        CheckpointError
+            If the data set lacks features of the model or has them elsewhere in the genome.
+        """
+        genes = _positions(multiome.genes, self.genes, "genes")
+        peaks = _positions(multiome.peaks, self.peaks, "peaks")
+        aligned = multiome.take_features(genes, peaks)
+        _check_places(aligned.genes, self.genes)
+        return aligned
+
+
+def _positions(found: pd.DataFrame, wanted: pd.DataFrame, what: str) -> np.ndarray[Any, np.dtype[np.int64]]:
+    positions = found.index.get_indexer(wanted.index)
+    missing = wanted.index[positions < 0]
+    if len(missing):
+        some = ", ".join(map(str, missing[:3])) + (", ..." if len(missing) > 3 else "")
+        raise CheckpointError(
+            f"The data set lacks {len(missing):,} of the model's {len(wanted):,} {what} ({some}).",
+            "Use the data set that the model was trained on, or train a model on this one.",
+        )
+    return positions.astype(np.int64)
+
+
+def _check_places(found: pd.DataFrame, wanted: pd.DataFrame) -> None:
+    differ = np.zeros(len(wanted), dtype=bool)
+    for column in ("chrom", "start", "end", "strand"):
+        differ |= found[column].astype(str).to_numpy() != wanted[column].astype(str).to_numpy()
+    if differ.any():
+        name, here, there = wanted.index[differ][0], found[differ].iloc[0], wanted[differ].iloc[0]
+        raise CheckpointError(
+            f"{int(differ.sum()):,} genes lie elsewhere in this data set than in the model: {name} at "
+            f"{here.chrom}:{here.start}-{here.end} ({here.strand}), in the model at "
+            f"{there.chrom}:{there.start}-{there.end} ({there.strand}).",
+            "Give the data set the gene annotation that the model was trained with.",
+        )
+
+
+def save(trained: Trained, path: str | Path) -> None:
+    """Write a checkpoint; it stands at ``path`` when it is whole and not before."""
+    metadata = {
+        "format": FORMAT,
+        "format_version": str(FORMAT_VERSION),
+        "configuration": json.dumps(
+            {"model": trained.model_config.as_dict(), "training": trained.training_config.as_dict()}
+        ),
+        "features": json.dumps({"genes": _columns(trained.genes), "peaks": _columns(trained.peaks)}),
+        "normalisation": json.dumps(asdict(trained.normalisation)),
+        "report": json.dumps(trained.report),
+        "dataset_digest": trained.dataset_digest,
+    }
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in trained.network.state_dict().items()}
+    with replacing(Path(path)) as temporary:
+        save_file(tensors, temporary, metadata)
+
+
+def load(path: str | Path) -> Trained:
+    """Read a checkpoint.
+
+    Raises
+    ------
+    CheckpointError
+        If the file is missing, is no checkpoint of bi2scope, or does not fit its own configuration.
+    """
+    target = Path(path)
+    metadata, tensors = _read(target)
+    try:
+        configuration = json.loads(metadata["configuration"])
+        model_config = ModelConfig.from_dict(configuration["model"])
+        training_config = TrainingConfig.from_dict(configuration["training"])
+        features = json.loads(metadata["features"])
+        genes, peaks = _table(features["genes"], GENE_COLUMNS), _table(features["peaks"], PEAK_COLUMNS)
+        normalisation = Normalisation(**{k: tuple(v) for k, v in json.loads(metadata["normalisation"]).items()})
+        report, dataset_digest = json.loads(metadata["report"]), metadata["dataset_digest"]
+        network = Bi2Former(model_config, feature_layout(genes, peaks, normalisation))
+    except (KeyError, TypeError, ValueError, ConfigurationError) as error:
+        raise CheckpointError(
+            f"{target}: the checkpoint's description cannot be used: {type(error).__name__}: {error}.",
+            "Train the model again, or fetch the file again.",
+        ) from error
+    _fill(network, tensors, target)
+    return Trained(network.eval(), model_config, training_config, genes, peaks, normalisation, report, dataset_digest)
+
+
+def _read(path: Path) -> tuple[dict[str, str], dict[str, torch.Tensor]]:
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            _check_format(path, metadata)
+            return metadata, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except FileNotFoundError as error:
+        raise CheckpointError(f"{path}: there is no such file.", "Make one with: bi2scope train.") from error
+    except (SafetensorError, OSError, ValueError) as error:
+        raise CheckpointError(
+            f"{path} is not a .safetensors file, or is cut short: {error}.",
+            "A checkpoint of `bi2scope train` is wanted.",
+        ) from error
+
+
+def _check_format(path: Path, metadata: dict[str, str]) -> None:
+    if metadata.get("format") != FORMAT:
+        raise CheckpointError(
+            f"{path} is a .safetensors file, but not a checkpoint of bi2scope: its metadata lack format={FORMAT}.",
+            "A checkpoint of `bi2scope train` is wanted.",
+        )
+    if metadata.get("format_version") != str(FORMAT_VERSION):
+        raise CheckpointError(
+            f"{path} is a checkpoint of format version {metadata.get('format_version')}; "
+            f"this program reads version {FORMAT_VERSION}.",
+            "Train the model again with this version of bi2scope.",
+        )
+
+
+def _fill(network: Bi2Former, tensors: dict[str, torch.Tensor], path: Path) -> None:
+    wanted = {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
+    found = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
+    for name in sorted({*wanted, *found}):
+        if wanted.get(name) != found.get(name):
+            raise CheckpointError(
+                f"{path}: parameter {name} is {_shape(found.get(name))} in the file; "
+                f"its configuration wants {_shape(wanted.get(name))}.",
+                "The file is damaged or was put together from two models.",
+            )
+    network.load_state_dict(tensors)
+
+
+def _shape(shape: tuple[int, ...] | None) -> str:
+    return "absent" if shape is None else " x ".join(map(str, shape))
+
+
+def _columns(table: pd.DataFrame) -> dict[str, list[Any]]:
+    """A table as lists of plain values, the index under ``id``."""
+    kept = [column for column in (*GENE_COLUMNS,) if column in table.columns]
+    plain: dict[str, list[Any]] = {"id": [str(name) for name in table.index]}
+    for column in kept:
+        values = table[column]
+        text = isinstance(values.dtype, pd.CategoricalDtype) or not pd.api.types.is_numeric_dtype(values.dtype)
+        plain[column] = [str(value) for value in values] if text else values.to_numpy().tolist()
+    return plain
+
+
+def _table(columns: dict[str, list[Any]], wanted: tuple[str, ...]) -> pd.DataFrame:
+    table = pd.DataFrame({column: columns[column] for column in wanted})
+    table.index = pd.Index(columns["id"], dtype=object)
+    return table
