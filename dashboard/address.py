@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, get_args
 from urllib.parse import parse_qs, urlencode
 
@@ -25,7 +25,7 @@ class Shown:
     cell: str | None = None
     cell_types: tuple[str, ...] = ()
     definition: Definition = "score"
-    cut: Cut = Cut(top_k=MODEL_K)
+    cut: Cut = field(default_factory=lambda: Cut(top_k=MODEL_K))
 
     @classmethod
     def of_query(cls, query: str) -> Shown:

@@ -10,6 +10,7 @@ from dash import dcc, html
 from bi2scope.dashboard import ids
 from bi2scope.dashboard.address import MODEL_K
 from bi2scope.dashboard.client import Cut
+from bi2scope.dashboard.components import aria
 from bi2scope.server.wire import DatasetInfo, Definition
 
 THRESHOLD_MARKS = (0.5, 0.8, 0.9, 0.95, 0.99)
@@ -61,7 +62,7 @@ def threshold_control(threshold: float) -> html.Div:
         size="xs",
         w=78,
         debounce=300,
-        **{"aria-label": "Score threshold, typed"},
+        **aria(label="Score threshold, typed"),
     )
     return html.Div([labelled("Score above", typed), slider], className="control")
 
@@ -93,7 +94,7 @@ def top_k_control(top_k: int | None, k_max: int) -> html.Div:
         w=78,
         debounce=300,
         disabled=top_k is None,
-        **{"aria-label": "Peaks per gene, k, typed"},
+        **aria(label="Peaks per gene, k, typed"),
     )
     switch = dmc.Switch(
         id=ids.TOP_K_ON,
@@ -168,7 +169,7 @@ def definition_control(name: str, label: str, definition: Definition) -> html.Di
                 value=definition,
                 fullWidth=True,
                 size="xs",
-                **{"aria-label": label},
+                **aria(label=label),
             ),
         ],
         className="control",

@@ -7,6 +7,7 @@ from dash import html
 
 from bi2scope.dashboard import ids
 from bi2scope.dashboard.address import View
+from bi2scope.dashboard.components import aria
 from bi2scope.server.wire import DatasetInfo, TrainingReport
 
 RELIABLE = 0.75
@@ -22,9 +23,7 @@ VIEW_LABELS: dict[View, str] = {
 
 def counts_text(dataset: DatasetInfo) -> str:
     """Size of the data set and of the store."""
-    return (
-        f"{dataset.n_cells:,} cells · {dataset.n_genes:,} genes · {dataset.n_peaks:,} peaks · k_max {dataset.k_max}"
-    )
+    return f"{dataset.n_cells:,} cells · {dataset.n_genes:,} genes · {dataset.n_peaks:,} peaks · k_max {dataset.k_max}"
 
 
 def percent(share: float) -> str:
@@ -78,7 +77,7 @@ def header(dataset: DatasetInfo, view: View) -> list[dmc.Group | dmc.Tabs]:
     identity = dmc.Group(
         [
             html.H1("bi2scope", className="brand"),
-            dmc.Text(dataset.name, fw=600, className="dataset-name", title=dataset.name),
+            html.Span(dataset.name, className="dataset-name", title=dataset.name),
             dmc.Text(counts_text(dataset), size="sm", c="dimmed", className="counts"),
         ],
         gap="md",
@@ -90,11 +89,11 @@ def header(dataset: DatasetInfo, view: View) -> list[dmc.Group | dmc.Tabs]:
             accuracy_badge(dataset.training),
             dmc.ColorSchemeToggle(
                 id=ids.SCHEME,
-                lightIcon=html.Span("☀", **{"aria-hidden": "true"}),
-                darkIcon=html.Span("☾", **{"aria-hidden": "true"}),
+                lightIcon=html.Span("☀", **aria(hidden="true")),
+                darkIcon=html.Span("☾", **aria(hidden="true")),
                 variant="default",
                 size="md",
-                **{"aria-label": "Light or dark"},
+                **aria(label="Light or dark"),
             ),
         ],
         gap="sm",
@@ -106,7 +105,7 @@ def header(dataset: DatasetInfo, view: View) -> list[dmc.Group | dmc.Tabs]:
                 dmc.TabsTab(label, value=value, attributes={"tab": {"aria-controls": ids.PANELS[value]}})
                 for value, label in VIEW_LABELS.items()
             ],
-            **{"aria-label": "Views"},
+            **aria(label="Views"),
         ),
         id=ids.VIEW,
         value=view,

@@ -67,7 +67,7 @@ def highest_per_bin(values: npt.NDArray[np.float64], start: int, stop: int, bins
     padded = np.full(n_bins * step, -np.inf)
     padded[: len(window)] = window
     best = padded.reshape(n_bins, step).argmax(axis=1) + np.arange(n_bins) * step  # (n_bins,)
-    middle = start + np.arange(n_bins) * step + (step - 1) / 2
+    middle = (start + np.arange(n_bins) * step + (step - 1) / 2).astype(np.float64)
     return Binned(middle, window[best], best.astype(np.int64) + start)
 
 
@@ -140,7 +140,6 @@ def rows_of(count: int, height: int) -> list[tuple[float, float]]:
 
 def frame(genome: Genome, ticks: Ticks, scheme: Scheme, height: int) -> dict[str, Any]:
     """Layout under the tracks: the shared axis, and every second chromosome as a band."""
-    last = max(genome.n_peaks, 1) - 0.5
     bands = [
         {
             "type": "rect", "xref": "x", "yref": "paper", "x0": span.start - 0.5, "x1": span.stop - 0.5,
@@ -158,10 +157,20 @@ def frame(genome: Genome, ticks: Ticks, scheme: Scheme, height: int) -> dict[str
         uirevision="genome",
         shapes=bands,
         xaxis=axis(
-            scheme, title_of(genome, ticks), range=[-0.5, last], minallowed=-0.5, maxallowed=last,
-            tickvals=ticks.positions, ticktext=ticks.texts, tickangle=0, anchor="free", position=0,
-        ),  # fmt: skip
+            scheme, title_of(genome, ticks), **limits(genome.n_peaks), **texts_of(ticks), anchor="free", position=0
+        ),
     )
+
+
+def limits(n_peaks: int) -> dict[str, Any]:
+    """The whole axis, which panning and zooming may not leave."""
+    last = max(n_peaks, 1) - 0.5
+    return {"range": [-0.5, last], "minallowed": -0.5, "maxallowed": last}
+
+
+def texts_of(ticks: Ticks) -> dict[str, Any]:
+    """Ticks as an axis takes them."""
+    return {"tickvals": ticks.positions, "ticktext": ticks.texts, "tickangle": 0}
 
 
 def title_of(genome: Genome, ticks: Ticks) -> str:

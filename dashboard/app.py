@@ -1,0 +1,58 @@
+"""The dashboard: ``create_app(settings, api, client)`` mounts it on the service's own FastAPI app."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from dash import Dash
+from fastapi import FastAPI
+
+from bi2scope.dashboard.callbacks import cell, celltype, overview, page, tf
+from bi2scope.dashboard.client import Client
+from bi2scope.dashboard.notices import unexpected
+from bi2scope.dashboard.page import INDEX, shell
+from bi2scope.dashboard.settings import Settings
+
+ASSETS = Path(__file__).parent / "assets"
+
+
+def create_app(settings: Settings, api: FastAPI, client: Client) -> Dash:
+    """The dashboard, on the app that is given.
+
+    Parameters
+    ----------
+    api
+        The app to mount on: that of the service (one process), or an empty one (a process of its own).
+        Its routes come first; the dashboard answers every other address.
+    client
+        Where everything on the screen comes from.
+
+    Returns
+    -------
+    The Dash app; it is ``api`` that is to be served.
+    """
+    untyped: Any = api  # Dash takes a FastAPI app, but its annotation does not say so
+    no_title: Any = None  # likewise: no "Updating..." in the tab
+    app = Dash(
+        "bi2scope.dashboard",
+        server=untyped,
+        title="bi2scope",
+        update_title=no_title,
+        assets_folder=str(ASSETS),
+        index_string=INDEX,
+        meta_tags=[{"name": "viewport", "content": "width=device-width, initial-scale=1"}],
+        suppress_callback_exceptions=True,  # the page is built by a callback, so its parts are not there at first
+        serve_locally=True,
+        compress=True,
+        on_error=unexpected,
+        add_log_handler=False,
+        enable_mcp=False,
+    )
+    app.layout = shell
+    page.register(app, client, settings)
+    cell.register(app, client, settings)
+    celltype.register(app, client, settings)
+    tf.register(app, client, settings)
+    overview.register(app, client)
+    return app

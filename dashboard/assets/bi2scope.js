@@ -1,0 +1,179 @@
+/* What the page does without asking the service: coalesce moves, keep the address, fill the tooltip and the table. */
+(function () {
+  "use strict";
+  const dash = (window.dash_clientside = window.dash_clientside || {});
+  const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
+  const timers = {};
+
+  /* Run at once, then at most every `wait` ms, and always with the last value. */
+  function throttled(name, wait, run) {
+    const slot = (timers[name] = timers[name] || { last: 0, timer: null });
+    clearTimeout(slot.timer);
+    const rest = Math.max(0, slot.last + wait - Date.now());
+    slot.timer = setTimeout(() => { slot.last = Date.now(); run(); }, rest);
+  }
+
+  /* Run once nothing has moved for `wait` ms. */
+  function settled(name, wait, run) {
+    const slot = (timers[name] = timers[name] || { timer: null });
+    clearTimeout(slot.timer);
+    slot.timer = setTimeout(run, wait);
+  }
+
+  function forget(name) {
+    if (timers[name]) clearTimeout(timers[name].timer);
+  }
+
+  const element = (type, children, props) => ({
+    namespace: "dash_html_components", type: type, props: Object.assign({ children: children }, props || {}),
+  });
+
+  const whole = (value) => value.toLocaleString("en-US");
+  const signed = (value) => (value > 0 ? "+" : value < 0 ? "−" : "") + whole(Math.abs(value));
+
+  /* From the ranges that a relayout event reports on one axis to whole positions; undefined when it reports none. */
+  function positions(event, axis) {
+    if (event[axis + ".autorange"]) return null;
+    const pair = event[axis + ".range"] || [event[axis + ".range[0]"], event[axis + ".range[1]"]];
+    if (pair[0] === undefined || pair[1] === undefined) return undefined;
+    const low = Math.min(pair[0], pair[1]), high = Math.max(pair[0], pair[1]);
+    const start = Math.max(0, Math.floor(low + 0.5));
+    return [start, Math.max(start + 1, Math.ceil(high + 0.5))];
+  }
+
+  /* The range an axis shows now, from the plot itself. */
+  function shown(id, axis) {
+    const plot = document.querySelector("#" + id + " .js-plotly-plot");
+    const full = plot && plot._fullLayout && plot._fullLayout[axis];
+    return full ? positions({ [axis + ".range"]: full.range }, axis) : undefined;
+  }
+
+  window.addEventListener("popstate", () =>
+    dash.set_props("address", { data: { query: window.location.search, at: Date.now() } })
+  );
+
+  let bins = null, found = null;
+  function linkAt(data, x, y) {
+    if (bins !== data) {
+      bins = data;
+      found = new Map(data.bins.row.map((row, i) => [row * data.columns + data.bins.column[i], i]));
+    }
+    const row = Math.round((y - data.y0) / data.dy), column = Math.round((x - data.x0) / data.dx);
+    return found.get(row * data.columns + column);
+  }
+
+  dash.bi2scope = {
+    open: () => ({ query: window.location.search, at: Date.now() }),
+
+    follow: function (slider, typed, least, most) {
+      const by = dash.callback_context.triggered_id;
+      if (!by) return [dash.no_update, dash.no_update];
+      if (!by.endsWith("-typed")) return [dash.no_update, slider];
+      const value = Number(typed);
+      if (typed === "" || typed === null || !Number.isFinite(value)) return [dash.no_update, dash.no_update];
+      return [Math.min(Math.max(value, least), most), dash.no_update];
+    },
+
+    switchK: (on) => [!on, !on],
+
+    cut: function (threshold, topK, on, layer, head, current) {
+      const data = { threshold: threshold, top_k: on ? topK : null, layer: Number(layer), head: Number(head) };
+      if (same(data, current)) {
+        forget("cut");
+      } else {
+        throttled("cut", 80, () => dash.set_props("cut", { data: data }));
+      }
+      settled("cut-settled", 260, () => dash.set_props("cut-settled", { data: data }));
+    },
+
+    show: function (view) {
+      const views = ["overview", "cell", "celltype", "tf"];
+      const styles = views.map((name) => ({ display: name === view ? "flex" : "none" }));
+      return [...styles, ...styles, { display: view === "overview" ? "none" : "block" }];
+    },
+
+    writeAddress: function (view, cell, cut, types, definition, tfType, tfDefinition) {
+      if (!view || !cut) return;
+      const query = new URLSearchParams();
+      query.set("view", view);
+      if (cell) query.set("cell", cell);
+      if (view === "celltype") (types || []).forEach((kind) => query.append("cell_type", kind));
+      if (view === "tf" && tfType) query.append("cell_type", tfType);
+      if (view === "celltype" || view === "tf") query.set("definition", view === "tf" ? tfDefinition : definition);
+      query.set("threshold", String(cut.threshold));
+      if (cut.top_k !== null) query.set("k", String(cut.top_k));
+      if (cut.layer) query.set("layer", String(cut.layer));
+      if (cut.head) query.set("head", String(cut.head));
+      const text = "?" + query.toString();
+      if (text === window.location.search) return;
+      const before = new URLSearchParams(window.location.search);
+      const moved = ["view", "cell"].some((name) => before.has(name) && before.get(name) !== query.get(name));
+      window.history[moved ? "pushState" : "replaceState"]({}, "", text);
+    },
+
+    paint: function (scheme) {
+      document.body.dataset.agThemeMode = scheme || "light";
+    },
+
+    mapWindow: function (event) {
+      const by = dash.callback_context.triggered_id;
+      forget("map-window");
+      if (by === "cell") return null;
+      if (!event) return dash.no_update;
+      const across = positions(event, "xaxis"), down = positions(event, "yaxis");
+      if (across === undefined && down === undefined) return dash.no_update;
+      throttled("map-window", 90, function () {
+        const x = shown("heatmap", "xaxis"), y = shown("heatmap", "yaxis");
+        if (!x || !y) return;
+        const data = { gene_start: y[0], gene_stop: y[1], peak_start: x[0], peak_stop: x[1] };
+        dash.set_props("window", { data: data });
+      });
+      return dash.no_update;
+    },
+
+    trackWindow: function (event, id) {
+      if (!event || positions(event, "xaxis") === undefined) return dash.no_update;
+      const store = id === "tracks" ? "track-window" : "tf-window";
+      throttled(store, 120, function () {
+        const x = shown(id, "xaxis");
+        if (x) dash.set_props(store, { data: x });
+      });
+      return dash.no_update;
+    },
+
+    tooltip: function (hover, data) {
+      const point = hover && hover.points && hover.points[0];
+      const at = point && data ? linkAt(data, point.x, point.y) : undefined;
+      if (at === undefined) return [false, dash.no_update, dash.no_update, dash.no_update];
+      const b = data.bins;
+      const line = (name, value) => element("Tr", [element("Td", name), element("Td", value)]);
+      const head = data.gene_names[b.gene[at] - data.gene_start] + " – " + data.peak_names[b.peak[at] - data.peak_start];
+      const many = b.n_links[at] > 1 ? [element("Div", "best of " + whole(b.n_links[at]) + " links here")] : [];
+      const rows = [
+        line("Distance to TSS", signed(b.distance_to_tss[at]) + " bp"),
+        line("Score", b.score[at].toFixed(4)),
+        line("Logit", b.logit[at].toFixed(3)),
+        line("Rank", whole(b.rank[at])),
+        line("Weight", b.weight[at].toFixed(4)),
+      ];
+      const table = element("Table", element("Tbody", rows));
+      const box = document.getElementById("heatmap").getBoundingClientRect();
+      const side = point.bbox.x0 > box.width / 2 ? "left" : "right";
+      return [true, point.bbox, side, element("Div", [element("B", head), table, ...many])];
+    },
+
+    rows: function (columns) {
+      if (!columns) return [];
+      const names = Object.keys(columns);
+      return columns[names[0]].map((_, i) => Object.fromEntries(names.map((name) => [name, columns[name][i]])));
+    },
+
+    dropLabel: (name) => element("Div", name ? [element("B", name), " – drop another to replace it"] : "Drop a BED file here"),
+
+    openCell: function (clicked) {
+      if (!clicked) return [dash.no_update, dash.no_update, dash.no_update];
+      const cell = clicked.points[0].customdata;
+      return [cell, [{ value: cell, label: cell }], "cell"];
+    },
+  };
+})();

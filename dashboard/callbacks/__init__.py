@@ -1,0 +1,1 @@
+"""Callbacks: each fetches, calls one function and returns. One module per view."""

@@ -1,0 +1,189 @@
+"""Callbacks of the cell view."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from dash import Dash, Input, Output, State, ctx, no_update
+from dash.exceptions import PreventUpdate
+
+from bi2scope.dashboard import cell, ids
+from bi2scope.dashboard.address import links_csv
+from bi2scope.dashboard.callbacks.page import in_browser
+from bi2scope.dashboard.client import Client, Window
+from bi2scope.dashboard.controls import cut_of
+from bi2scope.dashboard.figures.embedding import embedding_figure, ring_patch
+from bi2scope.dashboard.figures.heatmap import caption, heatmap_figure, heatmap_patch, tooltip_bins
+from bi2scope.dashboard.figures.style import Scheme
+from bi2scope.dashboard.links import link_columns
+from bi2scope.dashboard.notices import or_notice
+from bi2scope.dashboard.settings import Settings
+
+STEPS = {ids.PREVIOUS: -1, ids.NEXT: 1}
+
+
+def require_view(view: str, mine: str, *chosen: object) -> None:
+    """Stop a callback whose view is out of sight, or for which something is still to be chosen."""
+    if view != mine or any(choice in (None, "", []) for choice in chosen):
+        raise PreventUpdate
+
+
+def register(app: Dash, client: Client, settings: Settings) -> None:
+    """Add the callbacks to the app."""
+    register_picking(app, client, settings)
+    register_map(app, client, settings)
+    register_table(app, client, settings)
+
+
+def register_picking(app: Dash, client: Client, settings: Settings) -> None:
+    """Choose a cell: by type, by the beginning of its barcode, in the embedding, one on, one back."""
+
+    @app.callback(
+        Output(ids.CELL, "data"),
+        Output(ids.CELL, "value"),
+        Output(ids.CELL_NOTICE, "children"),
+        Input(ids.CELL_TYPE_FILTER, "value"),
+        Input(ids.EMBEDDING, "clickData"),
+        Input(ids.PREVIOUS, "n_clicks"),
+        Input(ids.NEXT, "n_clicks"),
+        State(ids.CELL, "value"),
+        prevent_initial_call=True,
+    )
+    @or_notice(2)
+    async def pick(cell_type: str, clicked: dict[str, Any] | None, _back: int, _on: int, chosen: str) -> Any:
+        page, embedding = await asyncio.gather(
+            client.cells(cell_type=cell_type or None, limit=settings.cells_listed), client.embedding()
+        )
+        if ctx.triggered_id == ids.EMBEDDING and clicked:
+            picked: str | None = clicked["points"][0]["customdata"]
+        elif ctx.triggered_id in STEPS:
+            picked = cell.neighbour(embedding, chosen, cell_type, STEPS[ctx.triggered_id])
+        else:
+            picked = cell.within_type(embedding, chosen, cell_type)
+        return cell.cell_options(page.cells, picked), picked
+
+    @app.callback(
+        Output(ids.CELL, "data", allow_duplicate=True),
+        Input(ids.CELL, "searchValue"),
+        State(ids.CELL_TYPE_FILTER, "value"),
+        State(ids.CELL, "value"),
+        prevent_initial_call=True,
+    )
+    async def offer(search: str, cell_type: str, chosen: str | None) -> Any:
+        prefix = None if not search or search == chosen else search
+        page = await client.cells(cell_type=cell_type or None, prefix=prefix, limit=settings.cells_listed)
+        return cell.cell_options(page.cells, chosen)
+
+    @app.callback(
+        Output(ids.EMBEDDING, "figure"),
+        Output(ids.EMBEDDING_DRAWN, "data"),
+        Output(ids.EMBEDDING_NOTICE, "children"),
+        Input(ids.CELL, "value"),
+        Input(ids.SCHEME, "computedColorScheme"),
+        Input(ids.VIEW, "value"),
+        State(ids.EMBEDDING_DRAWN, "data"),
+    )
+    @or_notice(2)
+    async def draw_embedding(chosen: str | None, scheme: Scheme | None, view: str, drawn: str | None) -> Any:
+        require_view(view, "cell")
+        embedding, scheme = await client.embedding(), scheme or "light"
+        if drawn == scheme:
+            return ring_patch(embedding, chosen), no_update
+        types = [kind.name for kind in (await client.dataset()).cell_types]
+        return embedding_figure(embedding, scheme, chosen=chosen, types=types, height=290), scheme
+
+
+def register_map(app: Dash, client: Client, settings: Settings) -> None:
+    """The map: drawn anew for another cell, patched for another cut or window of the same one."""
+
+    @app.callback(
+        Output(ids.HEATMAP, "figure"),
+        Output(ids.BINS, "data"),
+        Output(ids.DRAWN, "data"),
+        Output(ids.HEATMAP_CAPTION, "children"),
+        Output(ids.HEATMAP_NOTICE, "children"),
+        Input(ids.CELL, "value"),
+        Input(ids.CUT, "data"),
+        Input(ids.WINDOW, "data"),
+        Input(ids.SCHEME, "computedColorScheme"),
+        Input(ids.VIEW, "value"),
+        State(ids.DRAWN, "data"),
+    )
+    @or_notice(4)
+    async def draw_map(
+        chosen: str | None,
+        cut: dict[str, Any],
+        window: dict[str, int] | None,
+        scheme: Scheme | None,
+        view: str,
+        drawn: list[str] | None,
+    ) -> Any:
+        require_view(view, "cell", chosen)
+        assert chosen is not None
+        heatmap = await client.heatmap(
+            chosen,
+            cut_of(cut),
+            settings.heatmap_columns,
+            settings.heatmap_rows,
+            Window(**window) if window else None,
+        )
+        now = [chosen, scheme or "light"]
+        figure = heatmap_patch(heatmap) if drawn == now else heatmap_figure(heatmap, scheme or "light")
+        return figure, tooltip_bins(heatmap), now, caption(heatmap)
+
+    in_browser(
+        app,
+        "mapWindow",
+        Output(ids.WINDOW, "data"),
+        Input(ids.HEATMAP, "relayoutData"),
+        Input(ids.CELL, "value"),
+        prevent_initial_call=True,
+    )
+    in_browser(
+        app,
+        "tooltip",
+        Output(ids.TOOLTIP, "show"),
+        Output(ids.TOOLTIP, "bbox"),
+        Output(ids.TOOLTIP, "direction"),
+        Output(ids.TOOLTIP, "children"),
+        Input(ids.HEATMAP, "hoverData"),
+        State(ids.BINS, "data"),
+    )
+
+
+def register_table(app: Dash, client: Client, settings: Settings) -> None:
+    """Numbers and download follow every move; the table follows once the slider rests."""
+
+    @app.callback(
+        Output(ids.CELL_TITLE, "children"),
+        Output(ids.CELL_NUMBERS, "children"),
+        Output(ids.LINKS_CSV, "href"),
+        Output(ids.CELL_NOTICE, "children", allow_duplicate=True),
+        Input(ids.CELL, "value"),
+        Input(ids.CUT, "data"),
+        Input(ids.VIEW, "value"),
+        prevent_initial_call="initial_duplicate",
+    )
+    @or_notice(3)
+    async def count(chosen: str | None, cut: dict[str, Any], view: str) -> Any:
+        require_view(view, "cell", chosen)
+        assert chosen is not None
+        table, dataset = await asyncio.gather(client.links(chosen, cut_of(cut), limit=0), client.dataset())
+        address = links_csv(chosen, cut_of(cut), settings.public_api)
+        return cell.cell_title(table), cell.cell_numbers(table, dataset.k_max), address
+
+    @app.callback(
+        Output(ids.LINK_COLUMNS, "data"),
+        Output(ids.LINKS_NOTICE, "children"),
+        Input(ids.CELL, "value"),
+        Input(ids.CUT_SETTLED, "data"),
+        Input(ids.VIEW, "value"),
+    )
+    async def list_links(chosen: str | None, cut: dict[str, Any], view: str) -> Any:
+        require_view(view, "cell", chosen)
+        assert chosen is not None
+        table = await client.links(chosen, cut_of(cut), limit=settings.table_rows)
+        return link_columns(table), cell.limited_note(table)
+
+    in_browser(app, "rows", Output(ids.LINKS, "rowData"), Input(ids.LINK_COLUMNS, "data"))

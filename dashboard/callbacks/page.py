@@ -1,0 +1,99 @@
+"""Callbacks of the page as a whole: opening it at an address, the shared controls, the view in sight."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dash import ClientsideFunction, Dash, Input, Output, State
+
+from bi2scope.dashboard import ids
+from bi2scope.dashboard.address import VIEWS, Shown
+from bi2scope.dashboard.client import Client, ClientError
+from bi2scope.dashboard.notices import unreachable_page
+from bi2scope.dashboard.page import page
+from bi2scope.dashboard.settings import Settings
+
+
+def in_browser(app: Dash, name: str, *wiring: Output | Input | State, **options: Any) -> None:
+    """Add a callback that a function of ``assets/bi2scope.js`` answers, without asking the service."""
+    untyped: Any = app  # Dash does not annotate this method
+    untyped.clientside_callback(ClientsideFunction("bi2scope", name), *wiring, **options)
+
+
+def register(app: Dash, client: Client, settings: Settings) -> None:
+    """Add the callbacks to the app."""
+
+    @app.callback(Output(ids.PAGE, "children"), Input(ids.ADDRESS, "data"), prevent_initial_call=True)
+    async def open_page(address: dict[str, Any]) -> Any:
+        try:
+            dataset = await client.dataset()
+            first = await client.cells(limit=settings.cells_listed)
+        except ClientError as error:
+            return unreachable_page(error)
+        return page(dataset, first.cells, Shown.of_query(address["query"]), settings)
+
+    in_browser(app, "open", Output(ids.ADDRESS, "data"), Input(ids.BOOT, "data"))
+    in_browser(
+        app,
+        "open",
+        Output(ids.ADDRESS, "data", allow_duplicate=True),
+        Input(ids.RETRY, "n_clicks"),
+        prevent_initial_call=True,
+    )
+    register_controls(app)
+    register_view(app)
+
+
+def register_controls(app: Dash) -> None:
+    """Slider and typed value follow each other; together they make the cut that the views listen to."""
+    for slider, typed in ((ids.THRESHOLD, ids.THRESHOLD_TYPED), (ids.TOP_K, ids.TOP_K_TYPED)):
+        in_browser(
+            app,
+            "follow",
+            Output(slider, "value"),
+            Output(typed, "value"),
+            Input(slider, "value"),
+            Input(typed, "value"),
+            State(slider, "min"),
+            State(slider, "max"),
+        )
+    in_browser(
+        app,
+        "switchK",
+        Output(ids.TOP_K, "disabled"),
+        Output(ids.TOP_K_TYPED, "disabled"),
+        Input(ids.TOP_K_ON, "checked"),
+    )
+    in_browser(
+        app,
+        "cut",
+        Input(ids.THRESHOLD, "value"),
+        Input(ids.TOP_K, "value"),
+        Input(ids.TOP_K_ON, "checked"),
+        Input(ids.LAYER, "value"),
+        Input(ids.HEAD, "value"),
+        State(ids.CUT, "data"),
+    )
+
+
+def register_view(app: Dash) -> None:
+    """Show the parts of the chosen view; keep the address of the page in step with what it shows."""
+    in_browser(
+        app,
+        "show",
+        *[Output(part[view], "style") for part in (ids.SIDES, ids.PANELS) for view in VIEWS],
+        Output("cut-controls", "style"),
+        Input(ids.VIEW, "value"),
+    )
+    in_browser(
+        app,
+        "writeAddress",
+        Input(ids.VIEW, "value"),
+        Input(ids.CELL, "value"),
+        Input(ids.CUT, "data"),
+        Input(ids.TYPES, "value"),
+        Input(ids.DEFINITION, "value"),
+        Input(ids.TF_TYPE, "value"),
+        Input(ids.TF_DEFINITION, "value"),
+    )
+    in_browser(app, "paint", Input(ids.SCHEME, "computedColorScheme"))

@@ -1,0 +1,84 @@
+"""Callbacks of the TF-binding view."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dash import Dash, Input, Output, State
+
+from bi2scope.dashboard import ids, tf
+from bi2scope.dashboard.callbacks.cell import require_view
+from bi2scope.dashboard.callbacks.page import in_browser
+from bi2scope.dashboard.celltype import genome_of
+from bi2scope.dashboard.client import Client
+from bi2scope.dashboard.controls import cut_of
+from bi2scope.dashboard.figures.style import Scheme
+from bi2scope.dashboard.figures.tracks import tracks_figure, tracks_patch
+from bi2scope.dashboard.notices import or_notice
+from bi2scope.dashboard.settings import Settings
+from bi2scope.server.wire import Definition
+
+
+def register(app: Dash, client: Client, settings: Settings) -> None:
+    """Add the callbacks to the app."""
+
+    @app.callback(
+        Output(ids.TF_TRACKS, "figure"),
+        Output(ids.TF_DRAWN, "data"),
+        Output(ids.TF_SUMMARY, "children"),
+        Output(ids.TF_MEASURES, "children"),
+        Output(ids.TF_RESULT, "style"),
+        Output(ids.TF_NOTICE, "children"),
+        Input(ids.BED, "contents"),
+        Input(ids.TF_TYPE, "value"),
+        Input(ids.TF_DEFINITION, "value"),
+        Input(ids.CUT_SETTLED, "data"),
+        Input(ids.TF_WINDOW, "data"),
+        Input(ids.SCHEME, "computedColorScheme"),
+        Input(ids.VIEW, "value"),
+        State(ids.BED, "filename"),
+        State(ids.TF_DRAWN, "data"),
+    )
+    @or_notice(5)
+    async def compare(
+        contents: str | None,
+        cell_type: str | None,
+        definition: Definition,
+        cut: dict[str, Any],
+        window: list[int] | None,
+        scheme: Scheme | None,
+        view: str,
+        filename: str | None,
+        drawn: list[str] | None,
+    ) -> Any:
+        require_view(view, "tf", contents, cell_type)
+        assert contents is not None
+        assert cell_type is not None
+        name = filename or "track.bed"
+        bed = tf.uploaded(contents)
+        comparison = await client.compare_track(cell_type, cut_of(cut), definition, name, bed)
+        dataset = await client.dataset()
+        genome, tracks = genome_of(dataset), tf.tracks_of(comparison, scheme or "light")
+        now = [name, cell_type, definition, scheme or "light"]
+        start, stop = window or (0, dataset.n_peaks)
+        if drawn == now:
+            figure: Any = tracks_patch(tracks, genome, start, stop, bins=settings.track_bins)
+        else:
+            figure = tracks_figure(tracks, genome, scheme or "light", bins=settings.track_bins, height=210)
+        return figure, now, tf.summary(comparison), tf.measures_table(comparison), {"display": "block"}
+
+    in_browser(
+        app,
+        "trackWindow",
+        Output(ids.TF_WINDOW, "data"),
+        Input(ids.TF_TRACKS, "relayoutData"),
+        State(ids.TF_TRACKS, "id"),
+        prevent_initial_call=True,
+    )
+    in_browser(
+        app,
+        "dropLabel",
+        Output(ids.BED, "children"),
+        Input(ids.BED, "filename"),
+        prevent_initial_call=True,
+    )

@@ -1,0 +1,188 @@
+"""Cell view: one cell's gene x peak map, its links as numbers and as a table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import dash_mantine_components as dmc
+from dash import dcc, html
+
+from bi2scope.dashboard import ids
+from bi2scope.dashboard.components import Parts, aria, graph
+from bi2scope.dashboard.controls import csv_link, truncated_note
+from bi2scope.dashboard.figures.heatmap import HEIGHT
+from bi2scope.dashboard.links import LINK_COLUMNS, grid
+from bi2scope.server.wire import CellSummary, CellTypeSummary, Embedding, LinkTable
+
+ALL_TYPES = ""
+
+
+def side(types: Sequence[CellTypeSummary], cells: Sequence[CellSummary], chosen: str | None) -> Parts:
+    """Controls of the view: type, barcode, previous and next, the embedding."""
+    return [
+        dmc.Select(
+            id=ids.CELL_TYPE_FILTER,
+            label="Cell type",
+            data=type_options(types),
+            value=ALL_TYPES,
+            allowDeselect=False,
+            size="sm",
+        ),
+        dmc.Select(
+            id=ids.CELL,
+            label="Cell (barcode)",
+            data=cell_options(cells, chosen),
+            value=chosen,
+            searchable=True,
+            allowDeselect=False,
+            nothingFoundMessage="No barcode begins so",
+            placeholder="Type the first letters",
+            size="sm",
+        ),
+        html.Div(
+            [
+                dmc.Button("‹ Previous", id=ids.PREVIOUS, variant="default", size="xs"),
+                dmc.Button("Next ›", id=ids.NEXT, variant="default", size="xs"),
+            ],
+            className="pager",
+        ),
+        html.Div(
+            [
+                dmc.Text("Click a cell to open it", size="xs", c="dimmed"),
+                graph(ids.EMBEDDING, "cells", mode_bar=False, style={"height": 290}),
+                dcc.Store(id=ids.EMBEDDING_DRAWN),
+                html.Div(id=ids.EMBEDDING_NOTICE),
+            ]
+        ),
+    ]
+
+
+def panel() -> Parts:
+    """The main part: numbers, the map, the table."""
+    return [
+        html.Div(id=ids.CELL_NOTICE),
+        html.Div(
+            [
+                html.Div(id=ids.CELL_TITLE),
+                html.Div(id=ids.CELL_NUMBERS, className="numbers", **aria(live="polite")),
+            ],
+            className="cell-head",
+        ),
+        html.Div(
+            [
+                html.Section(
+                    [
+                        html.Div(id=ids.HEATMAP_NOTICE),
+                        html.Div(
+                            [
+                                graph(ids.HEATMAP, "gene-peak-map", clear_on_unhover=True, style={"height": HEIGHT}),
+                                dcc.Tooltip(id=ids.TOOLTIP, className="tip"),
+                            ],
+                            className="figure-box",
+                        ),
+                        html.P(id=ids.HEATMAP_CAPTION, className="caption"),
+                        dcc.Store(id=ids.BINS),
+                        dcc.Store(id=ids.DRAWN),
+                        dcc.Store(id=ids.WINDOW),
+                    ],
+                    **aria(label="Gene by peak map"),
+                ),
+                html.Section(
+                    [
+                        dmc.Group(
+                            [html.H3("Links"), csv_link("Download links CSV", ids.LINKS_CSV)],
+                            justify="space-between",
+                            mb=6,
+                        ),
+                        html.Div(id=ids.LINKS_NOTICE),
+                        grid(ids.LINKS, LINK_COLUMNS, "Links of the cell"),
+                        dcc.Store(id=ids.LINK_COLUMNS),
+                    ],
+                    **aria(label="Links"),
+                ),
+            ],
+            className="map-and-table",
+        ),
+    ]
+
+
+def type_options(types: Sequence[CellTypeSummary]) -> list[dict[str, str]]:
+    """Cell types to keep to, with their sizes, after "all"."""
+    total = sum(kind.n_cells for kind in types)
+    named = [{"value": kind.name, "label": f"{kind.name} ({kind.n_cells:,})"} for kind in types]
+    return [{"value": ALL_TYPES, "label": f"All ({total:,})"}, *named]
+
+
+def cell_options(cells: Sequence[CellSummary], chosen: str | None) -> list[dict[str, str]]:
+    """Barcodes to choose from; the chosen one is always among them, or it could not be shown."""
+    names = [cell.cell_id for cell in cells]
+    if chosen is not None and chosen not in names:
+        names.insert(0, chosen)
+    return [{"value": name, "label": name} for name in names]
+
+
+def neighbour(embedding: Embedding, cell_id: str | None, cell_type: str, step: int) -> str | None:
+    """The next (``step`` 1) or previous (-1) cell, round and round.
+
+    Parameters
+    ----------
+    cell_type
+        Keep to this type; :data:`ALL_TYPES` keeps to the type of the cell itself.
+    """
+    kinds = dict(zip(embedding.cell_id, embedding.cell_type, strict=True))
+    wanted = cell_type or kinds.get(cell_id or "", "")
+    names = [name for name, kind in kinds.items() if kind == wanted]
+    if not names:
+        return cell_id
+    if cell_id not in names:
+        return names[0]
+    return names[(names.index(cell_id) + step) % len(names)]
+
+
+def within_type(embedding: Embedding, cell_id: str | None, cell_type: str) -> str | None:
+    """The cell itself when it is of the type (or any type will do), else the type's first cell."""
+    kinds = dict(zip(embedding.cell_id, embedding.cell_type, strict=True))
+    if cell_type == ALL_TYPES or kinds.get(cell_id or "") == cell_type:
+        return cell_id
+    return next((name for name, kind in kinds.items() if kind == cell_type), cell_id)
+
+
+def cell_title(table: LinkTable) -> dmc.Group:
+    """The cell's barcode and type."""
+    return dmc.Group(
+        [html.H2(table.cell_id), dmc.Badge(table.cell_type, variant="light", tt="none", size="lg")], gap="sm"
+    )
+
+
+def cell_numbers(table: LinkTable, k_max: int) -> list[html.Div | dmc.Text]:
+    """How many links survive, over how many genes; and a note when the store's own limit cut some."""
+    per_gene = table.n_links / table.n_genes_linked if table.n_genes_linked else 0.0
+    share = table.n_genes_linked / table.n_genes if table.n_genes else 0.0
+    tiles: list[html.Div | dmc.Text] = [
+        tile(f"{table.n_links:,}", "links", "n-links"),
+        tile(
+            f"{table.n_genes_linked:,} / {table.n_genes:,}",
+            f"genes with a link / expressed ({100 * share:.0f} %)",
+            "n-genes-linked",
+        ),
+        tile(f"{per_gene:.1f}", "links per gene that has one", "links-per-gene"),
+    ]
+    return [*tiles, truncated_note(k_max)] if table.truncated else tiles
+
+
+def tile(value: str, meaning: str, name: str) -> html.Div:
+    """One number and what it is."""
+    return html.Div([html.B(value, id=name), html.Span(meaning)], className="number")
+
+
+def limited_note(table: LinkTable) -> dmc.Text | None:
+    """What the table leaves out, when it leaves out something."""
+    if not table.limited:
+        return None
+    return dmc.Text(
+        f"The table shows the first {len(table.links.rank):,} of {table.n_links:,} links, in genome order; "
+        "the CSV has all of them.",
+        size="sm",
+        c="dimmed",
+        mb=6,
+    )

@@ -1,0 +1,24 @@
+"""Small pieces that several views are made of, and the types of what a view gives back."""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+from dash import dcc
+from dash.development.base_component import Component
+
+from bi2scope.dashboard.figures.style import graph_config
+
+Part: TypeAlias = Component | str | None
+Parts: TypeAlias = list[Part]
+
+
+def aria(**named: str) -> dict[str, Any]:
+    """Attributes for screen readers: ``aria(label="Links")`` is ``{"aria-label": "Links"}``."""
+    return {f"aria-{name}": value for name, value in named.items()}
+
+
+def graph(name: str, file_name: str, *, wheel: bool = True, mode_bar: bool = True, **rest: Any) -> dcc.Graph:
+    """A graph whose pictures are saved as ``file_name``; ``wheel`` lets the mouse wheel zoom."""
+    config: Any = graph_config(file_name, wheel=wheel) | ({} if mode_bar else {"displayModeBar": False})
+    return dcc.Graph(id=name, config=config, **rest)

@@ -1,0 +1,107 @@
+"""Tables: the links of a cell and the highest peaks of a cell type, as grids that sort and filter in the browser."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import dash_ag_grid as dag
+import numpy as np
+
+from bi2scope.server.wire import Definition, LinkTable, PeakScores
+
+GRID_OPTIONS: dict[str, Any] = {
+    "theme": {"function": "themeQuartz.withParams({fontSize: 13, rowHeight: 30, headerHeight: 34, spacing: 6})"},
+    "animateRows": False,
+    "suppressColumnVirtualisation": True,
+    "enableCellTextSelection": True,
+    "ensureDomOrder": True,
+}
+
+WHOLE = {"function": "d3.format(',')(params.value)"}
+THREE = {"function": "params.value == null ? '' : d3.format('.3f')(params.value)"}
+FOUR = {"function": "params.value == null ? '' : d3.format('.4f')(params.value)"}
+SIGNED = {"function": "d3.format('+,')(params.value)"}
+
+LINK_FIELDS = (
+    "gene_name", "peak", "distance_to_tss", "logit", "score", "rank", "weight", "gene_count", "peak_count",
+)  # fmt: skip
+"""Columns of the links that the table shows, of :class:`~bi2scope.server.wire.LinkColumns`."""
+
+
+def text(field: str, name: str, **rest: Any) -> dict[str, Any]:
+    """A column of names."""
+    return {"field": field, "headerName": name, "filter": "agTextColumnFilter", **rest}
+
+
+def number(field: str, name: str, form: dict[str, str], **rest: Any) -> dict[str, Any]:
+    """A column of numbers; only their display is rounded."""
+    return {
+        "field": field,
+        "headerName": name,
+        "filter": "agNumberColumnFilter",
+        "type": "rightAligned",
+        "valueFormatter": form,
+        **rest,
+    }
+
+
+LINK_COLUMNS = [
+    text("gene_name", "Gene", minWidth=95),
+    text("peak", "Peak", minWidth=195, flex=2),
+    number("distance_to_tss", "To TSS (bp)", SIGNED, minWidth=118, headerTooltip="Negative is upstream of the gene"),
+    number("logit", "Logit", THREE, minWidth=78),
+    number("score", "Score", FOUR, minWidth=82),
+    number("rank", "Rank", WHOLE, minWidth=72, headerTooltip="Place among the gene's peaks by logit"),
+    number("weight", "Weight", FOUR, minWidth=86, headerTooltip="The model's pruned attention; 0 from rank 11 on"),
+    number("gene_count", "RNA", WHOLE, minWidth=68, headerTooltip="Count of the gene in this cell"),
+    number("peak_count", "ATAC", WHOLE, minWidth=72, headerTooltip="Count of the peak in this cell"),
+]
+
+PEAK_COLUMNS = [
+    text("cell_type", "Cell type", minWidth=110),
+    number("rank", "Rank", WHOLE, minWidth=76),
+    text("peak", "Peak", minWidth=200, flex=2),
+    number("links", "Links", WHOLE, minWidth=90),
+    number("score", "Score", THREE, minWidth=105),
+    number("weight", "Weight", THREE, minWidth=100),
+    number("n_open", "Cells open", WHOLE, minWidth=100, headerTooltip="Cells of the type with a count of the peak"),
+    number("share_open", "Share open", THREE, minWidth=105, headerTooltip="Cells open / cells of the type"),
+]
+
+
+def grid(name: str, columns: list[dict[str, Any]], label: str, height: int = 520) -> dag.AgGrid:
+    """An empty grid; its rows come later."""
+    return dag.AgGrid(
+        id=name,
+        columnDefs=columns,
+        rowData=[],
+        defaultColDef={"sortable": True, "resizable": True, "flex": 1, "floatingFilter": True},
+        dashGridOptions=GRID_OPTIONS | {"overlayNoRowsTemplate": "No rows", "ariaLabel": label},
+        style={"height": height, "width": "100%"},
+        dangerously_allow_code=False,
+    )
+
+
+def link_columns(table: LinkTable) -> dict[str, Any]:
+    """Columns of the table, for the browser to turn into rows: a third of the size of rows."""
+    return {field: getattr(table.links, field) for field in LINK_FIELDS}
+
+
+def peak_rows(scores: PeakScores, definition: Definition, most: int) -> list[dict[str, Any]]:
+    """The highest peaks of a cell type by one definition, best first; peaks without a surviving link are left out."""
+    values = np.asarray(getattr(scores, definition), dtype=np.float64)
+    order = np.argsort(-values, kind="stable")[:most]  # equal values stay in genome order
+    return [
+        {
+            "cell_type": scores.cell_type,
+            "rank": place,
+            "peak": scores.peak[i],
+            "links": scores.links[i],
+            "score": scores.score[i],
+            "weight": scores.weight[i],
+            "n_open": scores.n_open[i],
+            "share_open": scores.n_open[i] / max(scores.n_cells, 1),
+        }
+        for place, i in enumerate(order.tolist(), start=1)
+        if values[i] > 0
+    ]

@@ -1,0 +1,112 @@
+"""Overview: what is shown, what attention is and is not, how the model was trained and how well it does."""
+
+from __future__ import annotations
+
+import dash_mantine_components as dmc
+from dash import html
+
+from bi2scope.dashboard import ids
+from bi2scope.dashboard.components import Part, Parts, graph
+from bi2scope.dashboard.figures.style import Scheme
+from bi2scope.dashboard.figures.training import training_figure
+from bi2scope.server.wire import DatasetInfo, TrainingReport
+
+WHAT_IS_SHOWN = (
+    "Bi2Former reads the genes that a cell expresses and the peaks that are open in it, and is trained on one "
+    "question: do this RNA and this ATAC come from the same cell? To answer, each gene attends to open peaks on its "
+    "own chromosome. A score is the sigmoid of the agreement between a gene's query and a peak's key; what exceeds "
+    "threshold and k is a link.",
+    "A link is an association that helped to tell matched from mismatched cells. It is not evidence that the peak "
+    "acts on the gene: a peak that merely marks a cell type can score as high. Scores saturate near 1, so ranks come "
+    "from the logit. A model that does not do its own task well on unseen pairs has little to say through its "
+    "attention; its accuracy stands in the header for that reason.",
+)
+
+
+def panel(dataset: DatasetInfo, scheme: Scheme = "light") -> Parts:
+    """The whole view."""
+    return [
+        html.Div(id=ids.OVERVIEW_NOTICE),
+        html.Div(
+            [
+                html.Section([html.H2("What you see"), *[html.P(text) for text in WHAT_IS_SHOWN]], className="prose"),
+                html.Section([html.H2("Cells"), graph(ids.OVERVIEW_EMBEDDING, "cells", wheel=False)]),
+                html.Section([html.H2("Training"), *training_parts(dataset.training)]),
+                html.Section([html.H2("Data set and model"), facts(dataset), *notes(dataset)]),
+            ],
+            className="overview",
+        ),
+    ]
+
+
+def training_parts(report: TrainingReport | None) -> Parts:
+    """Sentence, metrics and curves; or that there is no record."""
+    if report is None:
+        return [dmc.Text("The store has no record of the training.", c="dimmed"), html.Div(id=ids.CURVES)]
+    unseen = "cells" if report.split == "cells" else "pairs (its cells may occur in training pairs)"
+    return [
+        html.P(
+            f"Protocol “{report.protocol}”: {report.n_train:,} training, {report.n_validation:,} validation and "
+            f"{report.n_test:,} test pairs; the test has {unseen} that the training never saw. "
+            f"Epoch {report.best_epoch} was kept, the best on the validation pairs.",
+            className="caption",
+        ),
+        metrics_table(report),
+        graph(ids.CURVES, "training-curves", wheel=False, figure=training_figure(report)),
+    ]
+
+
+def metrics_table(report: TrainingReport) -> dmc.Table:
+    """Held-out metrics beside baseline and chance."""
+    test, validation = report.test, report.validation
+    names = {
+        "accuracy": "Accuracy",
+        "auroc": "AUROC",
+        "precision_matched": "Precision, matched",
+        "recall_matched": "Recall, matched",
+        "precision_mismatched": "Precision, mismatched",
+        "recall_mismatched": "Recall, mismatched",
+    }
+    others = {
+        "accuracy": (three(report.baseline_accuracy), three(report.chance)),
+        "auroc": ("", "0.500"),
+    }
+    rows = [
+        [label, three(getattr(test, key)), three(getattr(validation, key)), *others.get(key, ("", ""))]
+        for key, label in names.items()
+    ]
+    head = [f"Pairs (test {test.n_pairs:,})", "Test", "Validation", f"Baseline ({report.baseline_name})", "Chance"]
+    return dmc.Table(
+        data={"head": head, "body": rows}, withTableBorder=True, tabularNums=True, horizontalSpacing="sm", fz="sm"
+    )
+
+
+def three(value: float | None) -> str:
+    """A metric to three places, a dash where there is none."""
+    return "–" if value is None else f"{value:.3f}"
+
+
+def facts(dataset: DatasetInfo) -> dmc.Table:
+    """What the store says of itself."""
+    types = ", ".join(f"{kind.name} ({kind.n_cells:,})" for kind in dataset.cell_types)
+    rows: list[tuple[str, Part]] = [
+        ("Cells", f"{dataset.n_cells:,}: {types}"),
+        ("Genes, peaks", f"{dataset.n_genes:,}, {dataset.n_peaks:,} on {len(dataset.chromosomes)} chromosomes"),
+        ("Model", f"{dataset.parameters:,} parameters; layers {dataset.n_layers}, heads {dataset.n_heads}"),
+        ("Stored", f"the best {dataset.k_max} links of each gene, score above {dataset.floor:g}"),
+        ("Made", f"{dataset.created} by {dataset.generator}"),
+        ("Data set", html.Code(dataset.dataset_digest[:16], title=dataset.dataset_digest)),
+        ("Model digest", html.Code(dataset.model_digest[:16], title=dataset.model_digest)),
+    ]
+    body = dmc.TableTbody([dmc.TableTr([dmc.TableTh(name, w=130), dmc.TableTd(value)]) for name, value in rows])
+    return dmc.Table(body, withTableBorder=True, fz="sm", variant="vertical")
+
+
+def notes(dataset: DatasetInfo) -> Parts:
+    """What reading the data changed."""
+    if not dataset.notes:
+        return []
+    return [
+        html.H3("Changed while reading", style={"marginTop": 16}),
+        dmc.List([dmc.ListItem(n) for n in dataset.notes], size="sm"),
+    ]

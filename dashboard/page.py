@@ -1,0 +1,121 @@
+"""The page: what is there before anything is known, and the whole of it once the data set is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import dash_mantine_components as dmc
+from dash import dcc, html
+
+from bi2scope.dashboard import cell, celltype, ids, overview, tf
+from bi2scope.dashboard.address import VIEWS, Shown, View
+from bi2scope.dashboard.components import Parts, aria
+from bi2scope.dashboard.controls import cut_controls
+from bi2scope.dashboard.header import header, reliability_warning
+from bi2scope.dashboard.settings import Settings
+from bi2scope.server.wire import CellSummary, DatasetInfo
+
+THEME = {"primaryColor": "blue", "defaultRadius": "sm", "cursorType": "pointer"}
+
+INDEX = """<!DOCTYPE html>
+<html lang="en">
+    <head>
+        {%metas%}
+        <title>{%title%}</title>
+        {%favicon%}
+        {%css%}
+    </head>
+    <body>
+        {%app_entry%}
+        <footer>
+            {%config%}
+            {%scripts%}
+            {%renderer%}
+        </footer>
+    </body>
+</html>
+"""
+
+
+def shell() -> dmc.MantineProvider:
+    """What is there at once: the place for the page, and the store of the address that it opens with."""
+    return dmc.MantineProvider(
+        [
+            dcc.Store(id=ids.BOOT, data=0),
+            dcc.Store(id=ids.ADDRESS),
+            html.Div(id=ids.ALARM, className="alarm"),
+            html.Div(waiting(), id=ids.PAGE),
+        ],
+        theme=THEME,
+        defaultColorScheme="auto",
+    )
+
+
+def waiting() -> html.Div:
+    """Bars in the shape of the page while it is fetched."""
+    return html.Div(
+        [dmc.Skeleton(height=44, mb="md"), dmc.Skeleton(height=320, mb="md"), dmc.Skeleton(height=200)],
+        style={"padding": 24},
+        role="status",
+        **aria(label="Loading"),
+    )
+
+
+def page(dataset: DatasetInfo, cells: Sequence[CellSummary], shown: Shown, settings: Settings) -> dmc.AppShell:
+    """The whole page for a data set, showing what the address asks for.
+
+    Parameters
+    ----------
+    cells
+        The first cells of the data set, to offer in the picker.
+    """
+    types = dataset.cell_types
+    known = [name for name in shown.cell_types if any(kind.name == name for kind in types)]
+    chosen = shown.cell or next((one.cell_id for one in cells), None)
+    first_type = known[0] if known else next((kind.name for kind in types), None)
+    sides: dict[View, Parts] = {
+        "overview": [],
+        "cell": cell.side(types, cells, chosen),
+        "celltype": celltype.side(types, known or celltype.default_types(types), shown.definition),
+        "tf": tf.side(types, first_type, shown.definition, settings.max_bed_bytes),
+    }
+    panels: dict[View, Parts] = {
+        "overview": overview.panel(dataset),
+        "cell": cell.panel(),
+        "celltype": celltype.panel(),
+        "tf": tf.panel(),
+    }
+    return dmc.AppShell(
+        [
+            dmc.AppShellHeader(header(dataset, shown.view)),
+            dmc.AppShellNavbar(
+                dmc.ScrollArea(
+                    html.Div(
+                        [
+                            *[section(ids.SIDES[view], sides[view], view == shown.view) for view in VIEWS],
+                            cut_controls(dataset, shown.cut),
+                        ],
+                        className="side",
+                    ),
+                    h="100%",
+                    type="auto",
+                ),
+                **aria(label="Controls"),
+            ),
+            dmc.AppShellMain(
+                [
+                    reliability_warning(dataset.training),
+                    *[section(ids.PANELS[view], panels[view], view == shown.view) for view in VIEWS],
+                ]
+            ),
+        ],
+        header={"height": 92},
+        navbar={"width": 292, "breakpoint": "sm"},
+        padding="md",
+        transitionDuration=0,
+    )
+
+
+def section(name: str, children: Parts, visible: bool) -> html.Div:
+    """A part of the page that belongs to one view; the browser shows and hides it."""
+    return html.Div(children, id=name, className="part", style={"display": "flex" if visible else "none"})

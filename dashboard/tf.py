@@ -1,0 +1,176 @@
+"""TF-binding view: an uploaded BED beside a cell type's cumulative scores, and how alike the two are."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Sequence
+
+import dash_mantine_components as dmc
+import numpy as np
+from dash import dcc, html
+
+from bi2scope.dashboard import ids
+from bi2scope.dashboard.client import ClientError
+from bi2scope.dashboard.components import Parts, graph
+from bi2scope.dashboard.controls import QUANTITIES, definition_control
+from bi2scope.dashboard.figures.style import SCHEMES, Scheme
+from bi2scope.dashboard.figures.tracks import Track
+from bi2scope.server.wire import CellTypeSummary, Definition, TrackComparison
+
+MEANINGS = {
+    "cosine": ("Cosine", "Angle between the two tracks; 1 is the same shape. High peaks dominate."),
+    "cosine_of_ranks": (
+        "Cosine of ranks",
+        "The same on ranks. Ranks are all positive, so even unrelated tracks reach about 0.75.",
+    ),
+    "pearson": ("Pearson", "Linear correlation over all peaks; 0 is none."),
+    "jaccard_top_n": (
+        "Jaccard, top {top_n:,}",
+        "Shared part of the {top_n:,} highest peaks of either track; 1 is the same set.",
+    ),
+}
+"""Name and meaning of each measure of :class:`~bi2scope.server.wire.TrackComparison`."""
+
+
+def side(types: Sequence[CellTypeSummary], chosen: str | None, definition: Definition, most: int) -> Parts:
+    """Controls of the view: the BED, the type, the definition."""
+    return [
+        html.Div(
+            [
+                dmc.Text("TF-binding track", size="sm", fw=600, mb=4),
+                dcc.Upload(
+                    id=ids.BED,
+                    children=html.Div(
+                        ["Drop a BED file here, or ", html.Span("choose one", className="choose", tabIndex="0")]
+                    ),
+                    multiple=False,
+                    max_size=most,
+                    className="drop",
+                    className_active="drop active",
+                    className_reject="drop reject",
+                    style={},
+                ),
+                dmc.Text(
+                    f"BED3 to BED6+, narrowPeak; plain or .gz; at most {most // 2**20} MiB. It stays on this machine.",
+                    size="xs",
+                    c="dimmed",
+                    mt=4,
+                ),
+            ]
+        ),
+        dmc.Select(
+            id=ids.TF_TYPE,
+            label="Cell type",
+            data=[{"value": kind.name, "label": f"{kind.name} ({kind.n_cells:,})"} for kind in types],
+            value=chosen,
+            allowDeselect=False,
+            size="sm",
+        ),
+        definition_control(ids.TF_DEFINITION, "Cumulative score of", definition),
+    ]
+
+
+def panel() -> Parts:
+    """The main part: the two tracks, the measures."""
+    return [
+        html.H2("TF binding beside cumulative scores"),
+        html.Div(id=ids.TF_NOTICE),
+        html.Div(
+            "Drop a BED file of binding sites (ChIP-seq peaks of a factor, on the same genome build) to lay it beside "
+            "the cumulative scores of a cell type.",
+            id=ids.TF_SUMMARY,
+            className="caption",
+        ),
+        html.Div(
+            [
+                graph(ids.TF_TRACKS, "tf-binding"),
+                dcc.Store(id=ids.TF_DRAWN),
+                dcc.Store(id=ids.TF_WINDOW),
+                html.Div(id=ids.TF_MEASURES),
+            ],
+            id=ids.TF_RESULT,
+            style={"display": "none"},
+        ),
+    ]
+
+
+def uploaded(contents: str) -> bytes:
+    """The bytes of a file as the browser hands it over, ``data:...;base64,...``.
+
+    Raises
+    ------
+    ClientError
+        If it is not of that form.
+    """
+    try:
+        return base64.b64decode(contents.partition(",")[2], validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise ClientError("The file did not come through whole.", "Drop it again.") from error
+
+
+def tracks_of(comparison: TrackComparison, scheme: Scheme) -> list[Track]:
+    """TF binding above, cumulative score below, as in the paper's figure."""
+    colours = SCHEMES[scheme]
+    quantity = "Present" if comparison.score_column == "presence" else f"BED {comparison.score_column}"
+    return [
+        Track(
+            comparison.track,
+            quantity,
+            np.asarray(comparison.columns.tf, dtype=np.float64),
+            colours.secondary,
+        ),
+        Track(
+            f"{comparison.cell_type}, cumulative {comparison.definition}",
+            QUANTITIES[comparison.definition],
+            np.asarray(comparison.columns.cumulative, dtype=np.float64),
+            colours.primary,
+        ),
+    ]
+
+
+def summary(comparison: TrackComparison) -> str:
+    """How much of the BED meets the data set."""
+    source = (
+        "It has no score column: an interval counts as 1."
+        if comparison.score_column == "presence"
+        else f"A peak takes the highest {comparison.score_column} of the intervals that overlap it."
+    )
+    return (
+        f"{comparison.n_intervals_used:,} of {comparison.n_intervals:,} intervals overlap a measured peak; "
+        f"{comparison.n_peaks_bound:,} of {len(comparison.columns.tf):,} peaks are bound. {source}"
+    )
+
+
+def figure_text(value: float | None) -> str:
+    """A measure to three places; a dash where it is not defined (a track without variation)."""
+    return "–" if value is None else f"{value:.3f}"
+
+
+def measures_table(comparison: TrackComparison) -> dmc.Table:
+    """The four measures, beside the same for accessibility alone, with what each means."""
+    rows = [
+        dmc.TableTr(
+            [
+                dmc.TableTd(name.format(top_n=comparison.top_n), fw=600),
+                dmc.TableTd(figure_text(getattr(comparison, measure)), ta="right"),
+                dmc.TableTd(figure_text(getattr(comparison, f"accessibility_{measure}")), ta="right"),
+                dmc.TableTd(meaning.format(top_n=comparison.top_n), c="dimmed"),
+            ]
+        )
+        for measure, (name, meaning) in MEANINGS.items()
+    ]
+    head = dmc.TableThead(
+        dmc.TableTr(
+            [
+                dmc.TableTh("TF binding against"),
+                dmc.TableTh("cumulative score", ta="right"),
+                dmc.TableTh("accessibility alone", ta="right"),
+                dmc.TableTh("Meaning"),
+            ]
+        )
+    )
+    note = dmc.TableCaption(
+        "Where the two columns agree, the attention says no more than that open peaks are bound more often."
+    )
+    return dmc.Table([head, dmc.TableTbody(rows), note], tabularNums=True, withTableBorder=True, maw=900, mt="md")
