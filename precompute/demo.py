@@ -8,16 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from bi2scope.data.errors import CheckpointError, InputError, StoreError
+from bi2scope.data.examples import example_pair
+from bi2scope.data.multiome import Multiome
 from bi2scope.data.readers import read_h5ad_pair
 from bi2scope.data.store.reader import StoreReader
 from bi2scope.model.checkpoint import Trained, load, save
 from bi2scope.model.config import protocol_defaults
 from bi2scope.model.training import train
 from bi2scope.precompute.build import precompute
-
-from bi2scope.data.errors import CheckpointError, InputError, StoreError
-from bi2scope.data.examples import example_pair
-from bi2scope.data.multiome import Multiome
 
 T = TypeVar("T")
 

@@ -1,0 +1,24 @@
+"""The training report, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+
+def accuracy_sentence(report: Mapping[str, Any]) -> str:
+    """Held-out accuracy beside the baseline and chance, in one sentence.
+
+    Parameters
+    ----------
+    report
+        A training report (``server/wire.py``, ``TrainingReport``, has its keys).
+    """
+    test, validation = report["test"], report["validation"]
+    against = [f"chance {report['chance']:.3f}"]
+    if report["baseline_accuracy"] is not None:
+        against.insert(0, f"{report['baseline_name']} {report['baseline_accuracy']:.3f}")
+    return (
+        f"Held-out accuracy {test['accuracy']:.3f} on {test['n_pairs']} test pairs "
+        f"(validation {validation['accuracy']:.3f}); beside it: {', '.join(against)}."
+    )
