@@ -6,8 +6,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from bi2scope.model.checkpoint import Trained
-from bi2scope.precompute.attend import attend
 from tqdm import tqdm
 
 from bi2scope.data.attention import FLOOR
@@ -15,6 +13,8 @@ from bi2scope.data.graph import cell_graph
 from bi2scope.data.multiome import Multiome
 from bi2scope.data.store.schema import StoreAttributes
 from bi2scope.data.store.writer import StoreWriter
+from bi2scope.model.checkpoint import Trained
+from bi2scope.precompute.attend import attend
 from bi2scope.precompute.embed import embed
 from bi2scope.precompute.summarize import summarize
 
@@ -81,7 +81,7 @@ def _attributes(trained: Trained, multiome: Multiome, aligned: Multiome, name: s
         k_max=k_max,
         notes=tuple(dict.fromkeys((*multiome.notes, *aligned.notes))),
         configuration=_configuration(trained, k_max),
-        training=trained.report,
+        training=trained.report or None,
         dataset_digest=multiome.digest,
     )
 

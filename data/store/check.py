@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import logit
 
 from bi2scope.data.attention import WEIGHTED_PER_ROW, CellAttention, Cut, pruned_weight, score_of
 from bi2scope.data.errors import StoreDamagedError
@@ -102,7 +103,7 @@ def _of_attention(reader: StoreReader, graph: CellGraph, attention: CellAttentio
     if not np.isfinite(attention.logit).all():
         yield "a logit is not finite"
         return
-    if (score_of(attention.logit) <= np.float32(reader.attributes.floor)).any():
+    if (attention.logit <= logit(reader.attributes.floor)).any():
         yield "a link's score is not above the floor"
     same_row = np.diff(attention.row) == 0
     falling = np.diff(attention.logit) < 0

@@ -5,18 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 import h5py
-import hdf5plugin
 import numpy as np
 import numpy.typing as npt
 
 from bi2scope.data.attention import CellAttention
 from bi2scope.data.multiome import Multiome
 from bi2scope.data.store import schema
+from bi2scope.data.store.tables import COMPRESSED, LARGEST_CHUNK, write_array
 
-COMPRESSED: dict[str, Any] = {"fletcher32": True, **hdf5plugin.Bitshuffle(cname="lz4")}
-"""Filters of every large array: bits shuffled, LZ4, and a checksum, since LZ4 alone lets flipped bits pass."""
-
-SMALLEST_CHUNK, LARGEST_CHUNK = 1 << 12, 1 << 17
+SMALLEST_CHUNK = 1 << 12
 
 Array = npt.NDArray[Any]
 
@@ -122,8 +119,7 @@ class GrowingLinks:
         for appender in (*self._rows.values(), *self._columns.values()):
             appender.flush()
         for key, offsets in ((schema.ROW_OFFSET, self._n_rows), (schema.LINK_OFFSET, self._n_links)):
-            values = np.asarray(offsets, dtype="<i8")
-            self._group.create_dataset(key, data=values, chunks=(min(len(values), LARGEST_CHUNK),), **COMPRESSED)
+            write_array(self._group, key, np.asarray(offsets, dtype="<i8"))
         self._closed = True
 
 

@@ -26,6 +26,7 @@ from bi2scope.data.graph import CellGraph
 from bi2scope.data.store import schema
 from bi2scope.data.store.cumulative import CumulativeScores, CutSums, cut_sums
 from bi2scope.data.store.links import StoredCounts, StoredLinks
+from bi2scope.data.store.tables import text_of
 
 KEPT_SUMS_BYTES = 64 << 20
 """Cumulative scores that a reader keeps for the next request of the same cut."""
@@ -63,7 +64,7 @@ class StoreReader:
         self.cell_types = [str(name) for name in self.cells["cell_type"].cat.categories]
         self._type_code = self.cells["cell_type"].cat.codes.to_numpy()
         with _intact(path, "the counts and links"):
-            self.embedding_method = str(file[schema.CELLS].attrs[schema.EMBEDDING_METHOD])
+            self.embedding_method = text_of(file[schema.CELLS].attrs[schema.EMBEDDING_METHOD])
             self._rna, self._atac = StoredCounts(file[schema.RNA]), StoredCounts(file[schema.ATAC])
             self._links = [
                 [
@@ -262,7 +263,7 @@ def _open(path: Path) -> h5py.File:
 
 def _attributes(path: Path, file: h5py.File) -> schema.StoreAttributes:
     with _intact(path, "the root attributes"):
-        magic, found = file.attrs.get("magic"), file.attrs.get("format_version")
+        magic, found = text_of(file.attrs.get("magic")), file.attrs.get("format_version")
     if magic != schema.MAGIC:
         raise StoreFormatError(
             f"{path} is an HDF5 file, but not an attention store.", "`bi2scope precompute` makes one."
@@ -273,7 +274,11 @@ def _attributes(path: Path, file: h5py.File) -> schema.StoreAttributes:
             "Read it with the version of bi2scope that wrote it, or run `bi2scope precompute` anew.",
         )
     with _intact(path, "the root attributes"):
-        return schema.attributes_from_root(file.attrs)
+        return schema.attributes_from_root({key: _plain(value) for key, value in file.attrs.items()})
+
+
+def _plain(value: Any) -> Any:
+    return text_of(value) if isinstance(value, bytes) else value
 
 
 def _table(path: Path, file: h5py.File, key: str) -> pd.DataFrame:

@@ -36,6 +36,9 @@ CELL_COLUMNS: Final = ("cell_type", "n_genes", "n_peaks", "umap_1", "umap_2")
 GENE_COLUMNS: Final = ("name", "chrom", "start", "end", "strand", "means", "variances_norm", "highly_variable")
 PEAK_COLUMNS: Final = ("chrom", "start", "end")
 INDEX_NAMES: Final = {CELLS: "cell_id", GENES: "gene_id", PEAKS: "peak"}
+REPEATED_TEXTS: Final = ("chrom", "strand")
+"""Columns of few values, kept as categories."""
+
 EMBEDDING_METHOD: Final = "embedding_method"
 """Attribute of ``cells``: how ``umap_1`` and ``umap_2`` were made."""
 

@@ -34,8 +34,9 @@ from bi2scope.data.errors import ConfigurationError, StoreError
 from bi2scope.data.multiome import Multiome
 from bi2scope.data.store import schema
 from bi2scope.data.store.cumulative import GridSums, grid_sums
-from bi2scope.data.store.growing import COMPRESSED, LARGEST_CHUNK, GrowingLinks, chunk_length
+from bi2scope.data.store.growing import GrowingLinks, chunk_length
 from bi2scope.data.store.links import StoredCounts, StoredLinks
+from bi2scope.data.store.tables import COMPRESSED, LARGEST_CHUNK, fixed_text, write_array, write_table
 
 
 @dataclass(frozen=True)
@@ -129,14 +130,12 @@ class StoreWriter:
         StoreError
             If it cannot be written.
         """
-        from anndata.io import write_elem
-
         multiome = self._multiome
         if embedding.coordinates.shape != (multiome.n_cells, 2):
             raise ValueError(f"The embedding has shape {embedding.coordinates.shape}, wanted {(multiome.n_cells, 2)}.")
         cells = pd.DataFrame(
             {
-                "cell_type": multiome.cells["cell_type"].cat.rename_categories(lambda name: str(name)),
+                "cell_type": multiome.cells["cell_type"],
                 "n_genes": np.diff(multiome.rna.indptr).astype(np.int32),
                 "n_peaks": np.diff(multiome.atac.indptr).astype(np.int32),
                 "umap_1": embedding.coordinates[:, 0].astype(np.float32),
@@ -145,8 +144,8 @@ class StoreWriter:
             index=multiome.cells.index,
         )
         with self._writing():
-            write_elem(self._file, schema.CELLS, _plain(cells, schema.INDEX_NAMES[schema.CELLS]))
-            self._file[schema.CELLS].attrs[schema.EMBEDDING_METHOD] = embedding.method
+            write_table(self._file, schema.CELLS, cells)
+            self._file[schema.CELLS].attrs[schema.EMBEDDING_METHOD] = fixed_text(embedding.method)
 
     def write_cell(self, attention: Sequence[Sequence[CellAttention]]) -> None:
         """Append the next cell.
@@ -210,7 +209,8 @@ class StoreWriter:
 
     def _begin(self) -> None:
         """Write everything that is known before the first cell, and make room for the rest."""
-        self._file.attrs.update(schema.attributes_to_root(self._attributes))
+        for key, value in schema.attributes_to_root(self._attributes).items():
+            self._file.attrs[key] = fixed_text(value) if isinstance(value, str) else value
         self._write_tables()
         self._links = [
             GrowingLinks(self._file.create_group(schema.links_path(layer, head)), self._multiome, self._attributes)
@@ -229,7 +229,7 @@ class StoreWriter:
         multiome = self._multiome
         genes, peaks = multiome.genes[list(schema.GENE_COLUMNS)], multiome.peaks[list(schema.PEAK_COLUMNS)]
         for key, table in ((schema.GENES, genes), (schema.PEAKS, peaks)):
-            write_elem(self._file, key, _plain(table, schema.INDEX_NAMES[key]))
+            write_table(self._file, key, table)
         for key, counts in ((schema.RNA, multiome.rna), (schema.ATAC, multiome.atac)):
             chunk = chunk_length(counts.nnz / max(multiome.n_cells, 1))
             write_elem(self._file, key, counts, dataset_kwargs={"chunks": (chunk,), **COMPRESSED})
@@ -238,16 +238,18 @@ class StoreWriter:
         n_types, n_peaks = len(self._multiome.cell_types), self._multiome.n_peaks
         thresholds, top_k = schema.GRID_THRESHOLDS, schema.grid_top_k(self._attributes.k_max)
         group = self._file.create_group(schema.CUMULATIVE)
-        group[schema.THRESHOLDS] = np.asarray(thresholds, dtype="<f8")
-        group[schema.TOP_K] = np.asarray(top_k, dtype="<i4")
+        write_array(group, schema.THRESHOLDS, np.asarray(thresholds, dtype="<f8"))
+        write_array(group, schema.TOP_K, np.asarray(top_k, dtype="<i4"))
         chunk = (max(min(n_peaks, LARGEST_CHUNK), 1),)
         group.create_dataset(schema.N_OPEN, (n_types, n_peaks), "<u4", chunks=(1, *chunk), **COMPRESSED)
         for layer, head in self._layers_and_heads():
             one = self._file.create_group(schema.cumulative_path(layer, head))
-            one.create_dataset(schema.TRUNCATED, (n_types, len(thresholds), len(top_k) + 1), "u1")
+            cuts = (n_types, len(thresholds), len(top_k))
+            one.create_dataset(
+                schema.TRUNCATED, (*cuts[:2], cuts[2] + 1), "u1", chunks=(1, *cuts[1:-1], cuts[2] + 1), **COMPRESSED
+            )
             for name, dtype in schema.DEFINITIONS.items():
-                shape = (n_types, len(thresholds), len(top_k), n_peaks)
-                one.create_dataset(name, shape, dtype, chunks=(1, 1, 1, *chunk), **COMPRESSED)
+                one.create_dataset(name, (*cuts, n_peaks), dtype, chunks=(1, 1, 1, *chunk), **COMPRESSED)
 
     def _write_grid(self, path: str, type_code: int, sums: GridSums) -> None:
         group = self._file[path]
@@ -295,18 +297,6 @@ class StoreWriter:
             f"The store {self.path} cannot be written: {reason}.",
             "It needs a folder that exists, the right to write there and room on the disk. Nothing was changed.",
         )
-
-
-def _plain(table: pd.DataFrame, index_name: str) -> pd.DataFrame:
-    """The table with names as plain objects and few-valued columns as categories, the same under pandas 2 and 3."""
-    plain = table.copy()
-    plain.index = pd.Index(table.index.astype(str).to_numpy(dtype=object), dtype=object, name=index_name)
-    for column in ("chrom", "strand"):
-        if column in plain:
-            plain[column] = pd.Categorical(table[column].astype(str).to_numpy(dtype=object))
-    if "name" in plain:
-        plain["name"] = table["name"].astype(str).to_numpy(dtype=object)
-    return plain
 
 
 def _check(attributes: schema.StoreAttributes) -> None:
