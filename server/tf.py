@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import rankdata
 
 from bi2scope.data.errors import RegionError
 from bi2scope.data.regions import Bed, bare_chromosome, read_bed
@@ -142,6 +141,8 @@ def agreement(track: Floats, score: Floats, top_n: int) -> Agreement:
     The cosine, the cosine of the average ranks, Pearson's correlation, and the Jaccard index of the highest peaks.
     Ranks and correlation are not defined when a track has one value throughout, the cosine not when it is all 0.
     """
+    from scipy.stats import rankdata  # half a second to load, and only wanted here
+
     varied = bool(len(track)) and np.ptp(track) > 0 and np.ptp(score) > 0
     return Agreement(
         cosine=cosine(track, score),

@@ -63,16 +63,16 @@ async def read_upload(request: Request, most: int) -> tuple[str, bytes]:
         form = await parser.parse()
     except MultiPartException as error:
         raise _wanted(f"the form cannot be read: {error.message}") from error
-    upload = form.get("file")
-    if not isinstance(upload, UploadFile):
-        raise _wanted("the form has no such file")
     try:
-        contents = await upload.read()
+        upload = form.get("file")
+        if not isinstance(upload, UploadFile):
+            raise _wanted("the form has no such file")
+        name, contents = _base_name(upload.filename or ""), await upload.read()
     finally:
         await form.close()
     if len(contents) > most:
         raise _too_large(most)
-    return _base_name(upload.filename or "upload.bed"), contents
+    return name, contents
 
 
 async def _bounded(request: Request, most: int) -> AsyncGenerator[bytes, None]:

@@ -1,0 +1,202 @@
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+import uvicorn
+from fastapi import FastAPI
+from service import API, Service, segment
+
+from bi2scope.data.store.reader import StoreReader
+from bi2scope.server import wire
+from bi2scope.server.app import create_app
+from bi2scope.server.settings import Settings
+
+
+def test_importing_the_service_loads_neither_the_model_nor_the_screen() -> None:
+    code = "import sys, bi2scope.server.app; print(*sorted({name.split('.')[0] for name in sys.modules}))"
+    loaded = set(
+        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    )
+    assert not loaded & {"torch", "torch_geometric", "scanpy", "dash", "plotly", "sklearn", "matplotlib", "numba"}
+    assert not loaded & {"bioframe", "anndata", "pyarrow", "h5py"}
+    assert "fastapi" in loaded
+
+
+def test_importing_the_service_is_not_much_slower_than_importing_what_it_stands_on() -> None:
+    def fastest(statement: str) -> float:
+        seconds = []
+        for _ in range(3):
+            began = time.perf_counter()
+            subprocess.run([sys.executable, "-c", statement], check=True)
+            seconds.append(time.perf_counter() - began)
+        return min(seconds)
+
+    floor = fastest("import fastapi, pandas, scipy.special, pydantic_settings, orjson")
+    assert fastest("import bi2scope.server.app") < 1.5 * floor + 0.2
+
+
+def test_the_description_names_every_address_and_every_parameter(service: Service) -> None:
+    description = service.json("/openapi.json")
+    assert set(description["paths"]) == {
+        f"{API}/{path}"
+        for path in (
+            "health", "dataset", "cells", "embedding", "cells/{cell_id}/links", "cells/{cell_id}/links.csv",
+            "cells/{cell_id}/heatmap", "celltypes/{cell_type}/scores", "celltypes/{cell_type}/scores.csv",
+            "celltypes/{cell_type}/tf",
+        )
+    }  # fmt: skip
+    for path in description["paths"].values():
+        for operation in path.values():
+            assert operation["description"]
+            assert {"404", "422", "503"} <= set(operation["responses"])
+            for parameter in operation.get("parameters", []):
+                assert parameter["in"] == "path" or parameter["description"], parameter
+    for model in ("LinkTable", "Heatmap", "PeakScores", "TrackComparison", "ErrorBody"):
+        assert model in description["components"]["schemas"]
+    refused = description["paths"][f"{API}/health"]["get"]["responses"]["422"]["content"]["application/json"]["schema"]
+    assert refused["$ref"].endswith("/ErrorBody")
+    form = description["paths"][f"{API}/celltypes/{{cell_type}}/tf"]["post"]["requestBody"]
+    assert "file" in form["content"]["multipart/form-data"]["schema"]["properties"]
+
+
+def test_no_page_of_documentation_asks_a_public_host(service: Service) -> None:
+    assert service.ask("GET", "/docs").status_code == 404
+    assert service.ask("GET", "/redoc").status_code == 404
+
+
+def refuse_constant(name: str) -> float:
+    raise AssertionError(f"{name} is no JSON")
+
+
+def test_no_answer_holds_what_json_does_not_know(
+    service: Service, reader: StoreReader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reader, "cells", reader.cells.assign(umap_1=float("nan"), umap_2=float("inf")))
+    body = json.loads(service.get("/embedding").content, parse_constant=refuse_constant)
+    assert set(body["x"]) == set(body["y"]) == {None}
+    path = f"/cells/{reader.cells.index[0]}"
+    for address in ("/dataset", f"{path}/links", f"{path}/heatmap", "/celltypes/B cell/scores"):
+        json.loads(service.get(address).content, parse_constant=refuse_constant)
+
+
+@pytest.mark.parametrize(
+    ("path", "model"),
+    [
+        ("/health", wire.Health),
+        ("/dataset", wire.DatasetInfo),
+        ("/cells", wire.CellPage),
+        ("/embedding", wire.Embedding),
+        ("/cells/{}/links", wire.LinkTable),
+        ("/cells/{}/links?threshold=1&top_k=1", wire.LinkTable),
+        ("/cells/{}/heatmap", wire.Heatmap),
+        ("/cells/{}/heatmap?threshold=1", wire.Heatmap),
+        ("/celltypes/B%20cell/scores", wire.PeakScores),
+    ],
+)
+def test_every_answer_is_its_wire_model_strictly(
+    service: Service, reader: StoreReader, path: str, model: type[wire.Wire]
+) -> None:
+    content = service.ask("GET", API + path.format(reader.cells.index[0])).content
+    body = model.model_validate_json(content, strict=True)
+    columns = [len(value) for value in columns_of(body)]
+    assert len(set(columns)) <= 1
+
+
+def columns_of(body: wire.Wire) -> list[Any]:
+    """The columns of the body's table, which must be of one length."""
+    if isinstance(body, wire.LinkTable):
+        return list(dict(body.links).values())
+    if isinstance(body, wire.Heatmap):
+        return list(dict(body.bins).values())
+    if isinstance(body, wire.PeakScores | wire.Embedding):
+        return [value for value in dict(body).values() if isinstance(value, list)]
+    return []
+
+
+@contextlib.contextmanager
+def served(app: FastAPI) -> Iterator[str]:
+    """The application behind a real socket."""
+    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="error"))
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    until = time.monotonic() + 20
+    while not server.started and time.monotonic() < until:
+        time.sleep(0.01)
+    assert server.started
+    try:
+        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join(20)
+
+
+def test_strange_names_travel_over_a_socket_and_in_process_alike(strange: Service, strange_reader: StoreReader) -> None:
+    names = {name: name for name in strange_reader.cells.index}
+    with served(strange.app) as address, httpx.Client(base_url=address) as client:  # type: ignore[arg-type]
+        for name in names:
+            path = f"/cells/{segment(name)}/links"
+            over_socket = client.get(f"{API}{path}").json()
+            assert over_socket["cell_id"] == name
+            assert over_socket == strange.json(path)
+            assert client.get(f"{API}{path}.csv").text == strange.get(f"{path}.csv").text
+            assert client.get(f"{API}/cells/{segment(name)}/heatmap").json()["cell_id"] == name
+        for name in strange_reader.cell_types:
+            assert client.get(f"{API}/celltypes/{segment(name)}/scores").json()["cell_type"] == name
+            answer = client.post(f"{API}/celltypes/{segment(name)}/tf", files={"file": ("a.bed", b"chr1\t0\t99999\n")})
+            assert answer.json()["cell_type"] == name
+
+
+def test_the_first_request_finds_the_store_warm(reader: StoreReader, monkeypatch: pytest.MonkeyPatch) -> None:
+    warmed: list[str] = []
+    monkeypatch.setattr(
+        "bi2scope.server.catalogue.Catalogue.warm_up", lambda self: warmed.append(threading.current_thread().name)
+    )
+    with served(create_app(Settings(), reader)):
+        assert len(warmed) == 1
+        assert "AnyIO" in warmed[0]
+
+
+def test_a_slow_answer_does_not_hold_up_the_others(reader: StoreReader, monkeypatch: pytest.MonkeyPatch) -> None:
+    release = threading.Event()
+    app = create_app(Settings(), reader)
+    monkeypatch.setattr("bi2scope.server.app.dataset_info", lambda _: release.wait(20) and wire.Health(version="late"))
+    monkeypatch.setattr("bi2scope.server.tf.read_bed", lambda *_: release.wait(20) and 1 / 0)
+
+    async def ask() -> None:
+        transport = httpx.ASGITransport(app=app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+            slow = [
+                asyncio.create_task(client.get(f"{API}/dataset")),
+                asyncio.create_task(client.post(f"{API}/celltypes/B cell/tf", files={"file": b"x"})),
+            ]
+            await asyncio.sleep(0.2)
+            quick = await asyncio.wait_for(client.get(f"{API}/health"), timeout=10)
+            assert quick.status_code == 200
+            assert not any(task.done() for task in slow)
+            release.set()
+            assert [answer.status_code for answer in await asyncio.gather(*slow)] == [200, 500]
+
+    asyncio.run(ask())
+
+
+def test_many_threads_get_the_same_answers(reader: StoreReader) -> None:
+    app = create_app(Settings(), reader)
+    paths = [f"{API}/cells/{name}/links?threshold=0.7" for name in reader.cells.index[:20]]
+    alone = [Service(app).ask("GET", path).content for path in paths]
+
+    async def together() -> list[bytes]:
+        transport = httpx.ASGITransport(app=app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+            return [answer.content for answer in await asyncio.gather(*(client.get(path) for path in paths * 3))]
+
+    assert asyncio.run(together()) == alone * 3

@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+import time
+
+import numpy as np
+import pandas as pd
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bi2scope.server.overlap import lay_over
+
+CHROMOSOMES = st.sampled_from(["chr1", "chr2", "chrX"])
+PLACES = st.tuples(CHROMOSOMES, st.integers(0, 40), st.integers(1, 15))
+SCORES = st.sampled_from([-3.0, 0.0, 0.5, 1.0, 7.0])
+
+
+def peaks_table(rows: list[tuple[str, int, int]]) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "chrom": np.array([row[0] for row in rows], dtype=object),
+            "start": np.array([row[1] for row in rows], dtype=np.int64),
+            "end": np.array([row[1] + row[2] for row in rows], dtype=np.int64),
+        }
+    )
+
+
+@given(
+    peaks=st.lists(PLACES, max_size=25),
+    intervals=st.lists(st.tuples(PLACES, SCORES), max_size=25),
+)
+def test_tracks_agree_with_two_loops(
+    peaks: list[tuple[str, int, int]], intervals: list[tuple[tuple[str, int, int], float]]
+) -> None:
+    track = lay_over(
+        peaks_table([place for place, _ in intervals]).assign(score=np.array([score for _, score in intervals], float)),
+        peaks_table(peaks),
+    )
+    used = [False] * len(intervals)
+    for at, (chrom, start, length) in enumerate(peaks):
+        best = None
+        for i, ((other, first, reach), score) in enumerate(intervals):
+            if chrom == other and max(start, first) < min(start + length, first + reach):
+                used[i] = True
+                best = score if best is None else max(best, score)
+        assert bool(track.bound[at]) == (best is not None)
+        assert track.score[at] == (0 if best is None else best)
+    assert track.used.tolist() == used
+
+
+def test_touching_is_not_overlapping() -> None:
+    peaks = peaks_table([("chr1", 100, 50)])
+    beside = peaks_table([("chr1", 50, 50), ("chr1", 150, 10)]).assign(score=1.0)
+    inside = peaks_table([("chr1", 149, 10)]).assign(score=1.0)
+    assert lay_over(beside, peaks).bound.tolist() == [False]
+    assert lay_over(inside, peaks).bound.tolist() == [True]
+
+
+def test_a_million_overlaps_are_not_listed() -> None:
+    """Twenty thousand intervals over every one of twenty thousand peaks are 4e8 overlaps; too many to list."""
+    n = 20_000
+    peaks = peaks_table([("chr1", at * 10, 5) for at in range(n)])
+    intervals = peaks_table([("chr1", 0, n * 10)] * n).assign(score=np.arange(n, dtype=float))
+    began = time.perf_counter()
+    track = lay_over(intervals, peaks)
+    assert time.perf_counter() - began < 5
+    assert track.score.tolist() == [n - 1] * n

@@ -1,0 +1,221 @@
+from __future__ import annotations
+
+import gzip
+import tempfile
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from service import API, Service, refusal
+from sklearn.metrics.pairwise import cosine_similarity
+
+from bi2scope.data.store.reader import StoreReader
+from bi2scope.server.app import create_app
+from bi2scope.server.settings import Settings
+from bi2scope.server.tf import agreement, highest, jaccard, top_n_of
+from bi2scope.server.wire import TrackComparison
+
+
+def post(
+    service: Service, bed: bytes, name: str = "tf.bed", cell_type: str = "CD4 naive", **params: Any
+) -> httpx.Response:
+    return service.ask("POST", f"{API}/celltypes/{cell_type}/tf", params=params, files={"file": (name, bed)})
+
+
+def bed_of(rows: list[tuple[Any, ...]]) -> bytes:
+    return "".join("\t".join(map(str, row)) + "\n" for row in rows).encode()
+
+
+def some_bed(reader: StoreReader) -> bytes:
+    """A BED6 over every third peak, a few bases of it, twice with different scores, and some intervals off them."""
+    peaks = reader.peaks.iloc[::3]
+    rows: list[tuple[Any, ...]] = []
+    for at, (chrom, start, end) in enumerate(zip(peaks["chrom"], peaks["start"], peaks["end"], strict=True)):
+        rows.append((chrom, end - 1, end + 30, f"a{at}", at % 7, "+"))
+        rows.append((chrom, start - 20, start + 1, f"b{at}", at % 5, "-"))
+        rows.append((chrom, end, end + 30, f"c{at}", 900, "-"))
+    return b"track name=tf\n# a comment\n" + bed_of([*rows, ("chrUn", 5, 9, "d", 1000, "+")])
+
+
+@pytest.mark.parametrize("definition", ["links", "score", "weight"])
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_comparison_agrees_with_a_recount(
+    service: Service, reader: StoreReader, definition: str, packed: bool
+) -> None:
+    bed, name = (gzip.compress(some_bed(reader)), "tf.bed.gz") if packed else (some_bed(reader), "tf.bed")
+    answer = post(service, bed, name, threshold=0.8, top_k=4, definition=definition)
+    assert answer.status_code == 200, answer.text
+    body = TrackComparison.model_validate_json(answer.content)
+    scores = service.json("/celltypes/CD4 naive/scores", threshold=0.8, top_k=4)
+    track = [max(at // 3 % 7, at // 3 % 5) if at % 3 == 0 else 0 for at in range(300)]
+    assert body.columns.tf == track
+    assert body.columns.cumulative == scores[definition]
+    assert (body.track, body.definition, body.threshold, body.top_k) == (name, definition, 0.8, 4)
+    assert (body.n_intervals, body.n_intervals_used, body.n_peaks_bound) == (301, 200, 100)
+    assert (body.score_column, body.top_n) == ("score", 30)
+    for prefix, other in (("", scores[definition]), ("accessibility_", scores["n_open"])):
+        wanted = naive_measures(np.array(track, float), np.array(other, float), 30)
+        found = {key: getattr(body, f"{prefix}{key}") for key in wanted}
+        assert found == pytest.approx(wanted)
+
+
+def naive_measures(first: np.ndarray, second: np.ndarray, top_n: int) -> dict[str, float]:
+    """The four measures, by the book: scikit-learn's cosine, counting ranks, numpy's correlation, sets."""
+
+    def ranks(values: np.ndarray) -> list[float]:
+        return [(values < value).sum() + ((values == value).sum() + 1) / 2 for value in values]
+
+    def top(values: np.ndarray) -> set[int]:
+        return {at for at in sorted(range(len(values)), key=lambda at: (-values[at], at))[:top_n] if values[at] > 0}
+
+    return {
+        "cosine": float(cosine_similarity([first], [second])[0, 0]),
+        "cosine_of_ranks": float(cosine_similarity([ranks(first)], [ranks(second)])[0, 0]),
+        "pearson": float(np.corrcoef(first, second)[0, 1]),
+        "jaccard_top_n": len(top(first) & top(second)) / len(top(first) | top(second)),
+    }
+
+
+VALUES = arrays(np.float64, st.integers(2, 30), elements=st.sampled_from([0.0, 0.25, 1.0, 1.5, 3.0, 1000.0]))
+
+
+@given(data=st.data(), first=VALUES, top_n=st.integers(1, 10))
+def test_measures_agree_with_the_book(data: st.DataObject, first: np.ndarray, top_n: int) -> None:
+    second = data.draw(arrays(np.float64, len(first), elements=st.sampled_from([0.0, 0.5, 2.0, 1e6])))
+    assume(np.ptp(first) > 0)
+    assume(np.ptp(second) > 0)
+    found = agreement(first, second, top_n)
+    wanted = naive_measures(first, second, top_n)
+    assert {name: getattr(found, name) for name in wanted} == pytest.approx(wanted, abs=1e-9)
+    alike = agreement(first, first, top_n)
+    assert (alike.cosine, alike.cosine_of_ranks, alike.pearson, alike.jaccard_top_n) == pytest.approx((1, 1, 1, 1))
+
+
+def test_a_constant_track_has_no_correlation_and_a_track_of_zeros_nothing() -> None:
+    varied, constant, zeros = np.array([1.0, 2.0, 3.0]), np.full(3, 2.0), np.zeros(3)
+    found = agreement(varied, constant, 1)
+    assert found.cosine == pytest.approx(6 * 2 / (14**0.5 * 12**0.5))
+    assert (found.cosine_of_ranks, found.pearson, found.jaccard_top_n) == (None, None, 0.0)
+    found = agreement(varied, zeros, 1)
+    assert (found.cosine, found.cosine_of_ranks, found.pearson, found.jaccard_top_n) == (None, None, None, None)
+
+
+@pytest.mark.parametrize("size", [1e-200, 1e200])
+def test_measures_do_not_depend_on_the_scale(size: float) -> None:
+    first, second = np.array([1.0, 0.0, 3.0, 2.0]), np.array([2.0, 1.0, 3.0, 0.0])
+    plain, scaled = agreement(first, second, 2), agreement(first * size, second, 2)
+    assert scaled.cosine == pytest.approx(plain.cosine)
+    assert scaled.pearson == pytest.approx(plain.pearson)
+
+
+def test_ties_at_the_edge_of_a_set_go_by_genome_order_and_zeros_never_count() -> None:
+    assert highest(np.array([0.0, 1.0, 5.0, 1.0, 1.0, 0.0]), 3).tolist() == [2, 1, 3]
+    assert highest(np.array([0.0, 1.0, -2.0, 0.0]), 3).tolist() == [1]
+    assert jaccard(np.array([1, 2, 3]), np.array([3, 4])) == 0.25
+
+
+@pytest.mark.parametrize(
+    ("n_peaks", "top_n"), [(1, 1), (9, 1), (4_699, 469), (99_999, 9_999), (100_000, 10_000), (107_194, 10_000)]
+)
+def test_sizes_of_the_sets(n_peaks: int, top_n: int) -> None:
+    assert top_n_of(n_peaks) == top_n
+
+
+@pytest.mark.parametrize(
+    ("bed", "said"),
+    [
+        (b"1\t1000\t2000\n2\t1000\t2000\n", "tf.bed names its chromosomes 1, 2; this data set names them chr1, chr2,"),
+        (bed_of([("NC_1.1", 1000, 2000)]), "tf.bed names its chromosomes NC_1.1;"),
+        (bed_of([("chr1", 900_000_000, 900_000_010)]), "None of the 1 intervals of tf.bed overlaps any of the 300"),
+        (bed_of([("chr1", "start", 2000)]), "tf.bed, line 1, column 2 (start): found 'start', wanted a whole number"),
+        (bed_of([("chr1", 10, 20, "x", "high")]), "tf.bed, line 1, column 5 (score): found 'high', wanted a number"),
+        (bed_of([("chr1", 20, 10)]), "tf.bed: interval in line 1"),
+        (b"chr1\t10\n", "tf.bed, line 1 has 2 column(s)"),
+        (b"", "tf.bed holds no intervals."),
+        (b"\x89PNG\r\n\x1a\n\x00\xff", "tf.bed is not a text file."),
+        (b"\x1f\x8b\x08\x00broken", "tf.bed is a damaged gzip file"),
+    ],
+)  # fmt: skip
+def test_a_bed_that_cannot_be_used_is_refused(service: Service, bed: bytes, said: str) -> None:
+    status, kind, message, _ = refusal(post(service, bed))
+    assert (status, kind) == (422, "RegionError")
+    assert message.startswith(said)
+
+
+def test_the_naming_of_chromosomes_is_what_the_hint_speaks_of(service: Service) -> None:
+    assert refusal(post(service, b"1\t10\t20\n"))[3] == "Add or remove the chr in the BED file."
+
+
+def test_an_unknown_cell_type_is_not_found(service: Service) -> None:
+    status, kind, _, hint = refusal(post(service, b"chr1\t10\t20\n", cell_type="CD4 naif"))
+    assert (status, kind, hint) == (404, "NotFoundError", "Nearest: CD4 naive.")
+
+
+def test_bed3_counts_presence(service: Service) -> None:
+    body = post(service, b"chr1\t0\t30000\n").json()
+    assert body["score_column"] == "presence"
+    assert set(body["columns"]["tf"]) == {0.0, 1.0}
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        {"data": {"file": "chr1\t1\t2"}},
+        {"files": {"other": ("tf.bed", b"chr1\t1\t2\n")}},
+        {"content": b"chr1\t1\t2\n"},
+        {"content": b"--x\r\nno form", "headers": {"content-type": "multipart/form-data; boundary=x"}},
+        {"content": b"", "headers": {"content-type": "multipart/form-data"}},
+        {},
+    ],
+)
+def test_a_form_without_the_file_is_refused(service: Service, form: dict[str, Any]) -> None:
+    status, kind, message, hint = refusal(service.ask("POST", f"{API}/celltypes/CD4 naive/tf", **form))
+    assert (status, kind) == (422, "ConfigurationError")
+    assert message.startswith("Wanted a BED file in the field 'file' of a multipart form, but ")
+    assert "curl" in hint
+
+
+def test_an_upload_over_the_limit_is_refused(reader: StoreReader) -> None:
+    service = Service(create_app(Settings(max_upload_bytes=1000), reader))
+    line = b"chr1\t1000\t1500\n"
+    assert post(service, line * 66).status_code == 200
+    for size in (67, 100_000):
+        status, kind, message, _ = refusal(post(service, line * size))
+        assert (status, kind) == (413, "UploadTooLargeError")
+        assert message == "The file is larger than the 1000 bytes that this service takes."
+
+
+def test_an_upload_without_a_length_is_cut_off_while_it_arrives(reader: StoreReader) -> None:
+    service = Service(create_app(Settings(max_upload_bytes=1000), reader))
+    sent = 0
+
+    async def endless() -> Any:
+        nonlocal sent
+        yield b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.bed"\r\n\r\n'
+        for _ in range(1000):
+            sent += 1
+            yield b"chr1\t1000\t1500\n" * 1000
+
+    headers = {"content-type": "multipart/form-data; boundary=x"}
+    answer = service.ask("POST", f"{API}/celltypes/CD4 naive/tf", content=endless(), headers=headers)
+    assert refusal(answer)[0] == 413
+    assert sent < 20
+
+
+def test_an_upload_never_touches_the_disk(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: Any, **__: Any) -> None:
+        raise AssertionError("a temporary file was made")
+
+    monkeypatch.setattr(tempfile.SpooledTemporaryFile, "rollover", refuse)
+    monkeypatch.setattr(tempfile, "TemporaryFile", refuse)
+    bed = bed_of([("chr1", at, at + 5) for at in range(0, 2_000_000, 10)])
+    assert len(bed) > 2 * 2**20
+    assert post(service, bed).status_code == 200
+
+
+def test_the_name_of_a_file_is_its_last_part(service: Service) -> None:
+    assert post(service, b"chr1\t0\t30000\n", name="C:\\secret\\x/my tf.bed").json()["track"] == "my tf.bed"
