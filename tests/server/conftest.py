@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import settings
 from service import Service
 from stores import RandomModel, tiny_attributes, tiny_multiome, tiny_store, write_store
 
@@ -14,6 +15,9 @@ from bi2scope.data.store.reader import StoreReader
 from bi2scope.server.app import create_app
 from bi2scope.server.catalogue import Catalogue
 from bi2scope.server.settings import Settings
+
+settings.register_profile("shared machine", deadline=None)  # examples are quick, but the machine may be busy
+settings.load_profile("shared machine")
 
 STRANGE_TYPES = ["CD4 Naive/Tcm", "=cmd|'/c calc'!A1", 'Mögliche Zellen #2, "rest"']
 STRANGE_CELLS = ["a/b", "a/b/links", "50% +1", "-2+3", "ünï#x", "plain", "two words", 'quo"te', "semi;colon", "com,ma"]

@@ -32,17 +32,19 @@ def test_importing_the_service_loads_neither_the_model_nor_the_screen() -> None:
     assert "fastapi" in loaded
 
 
-def test_importing_the_service_is_not_much_slower_than_importing_what_it_stands_on() -> None:
-    def fastest(statement: str) -> float:
-        seconds = []
-        for _ in range(3):
-            began = time.perf_counter()
-            subprocess.run([sys.executable, "-c", statement], check=True)
-            seconds.append(time.perf_counter() - began)
-        return min(seconds)
+IMPORTS = """
+import time
+began = time.perf_counter()
+import fastapi, pandas, scipy.special, pydantic_settings, orjson
+floor = time.perf_counter()
+import bi2scope.server.app
+print((time.perf_counter() - floor) / (floor - began))
+"""
 
-    floor = fastest("import fastapi, pandas, scipy.special, pydantic_settings, orjson")
-    assert fastest("import bi2scope.server.app") < 1.5 * floor + 0.2
+
+def test_importing_the_service_takes_less_than_importing_what_it_stands_on() -> None:
+    runs = [subprocess.run([sys.executable, "-c", IMPORTS], capture_output=True, check=True) for _ in range(3)]
+    assert min(float(run.stdout) for run in runs) < 0.7
 
 
 def test_the_description_names_every_address_and_every_parameter(service: Service) -> None:

@@ -49,7 +49,7 @@ def assert_bins(reader: StoreReader, cell: int, body: Heatmap) -> None:
     assert body.n_links == sum(found["n_links"] for found in wanted.values())
 
 
-@settings(deadline=None, max_examples=80)
+@settings(max_examples=80)
 @given(data=st.data())
 def test_bins_agree_with_a_recount(catalogue: Catalogue, data: st.DataObject) -> None:
     cell = data.draw(st.integers(0, 59))
