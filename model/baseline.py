@@ -38,7 +38,8 @@ def nearest_types(counts: sparse.csr_matrix, codes: Ints, train: Ints, cells: In
     centroids = _unit(means - centre)
     # The norm of a cell does not change which centroid is nearest: (x - centre) . c is enough.
     nearest = (values[cells] @ centroids.T - centre @ centroids.T).argmax(axis=1)
-    return types[np.asarray(nearest).ravel()]
+    called: Ints = types[np.asarray(nearest).ravel()]
+    return called
 
 
 def log_normalised(counts: sparse.csr_matrix) -> sparse.csr_matrix:
@@ -52,7 +53,8 @@ def log_normalised(counts: sparse.csr_matrix) -> sparse.csr_matrix:
 
 def _unit(rows: Floats) -> Floats:
     norm = np.linalg.norm(rows, axis=1, keepdims=True)
-    return np.divide(rows, norm, out=np.zeros_like(rows), where=norm > 0)
+    unit: Floats = np.divide(rows, norm, out=np.zeros_like(rows), where=norm > 0)
+    return unit
 
 
 def predict_matched(
@@ -72,4 +74,7 @@ def predict_matched(
         Cells of the RNA and of the ATAC profiles, ``(n_pairs,)`` each.
     """
     rna_cell, atac_cell = pairs
-    return nearest_types(rna, codes, train, rna_cell) == nearest_types(atac, codes, train, atac_cell)
+    agree: npt.NDArray[np.bool_] = nearest_types(rna, codes, train, rna_cell) == nearest_types(
+        atac, codes, train, atac_cell
+    )
+    return agree

@@ -102,7 +102,7 @@ class TrainingConfig:
         Whether cells or pairs are split into training, validation and test; only a split of cells shows how the model
         does on cells that it never saw.
     negatives
-        Whether the mismatched pairs are drawn once or anew in each epoch.
+        Whether the mismatched pairs are drawn once or anew in each epoch (with a split of cells only).
     epochs, batch_size
         Passes over the training cells, and graphs per step.
     optimiser
@@ -155,6 +155,10 @@ class TrainingConfig:
             raise ConfigurationError(f"learning_rate is {self.learning_rate:g}; it must be above 0.")
         _check_choice("split", self.split, get_args(Split))
         _check_choice("negatives", self.negatives, get_args(Negatives))
+        if self.split == "pairs" and self.negatives == "fresh":
+            raise ConfigurationError(
+                "Mismatches drawn anew could be pairs held out: negatives='fresh' needs split='cells'."
+            )
         _check_choice("optimiser", self.optimiser, get_args(Optimiser))
         _check_choice("schedule", self.schedule, get_args(Schedule))
 
@@ -190,13 +194,14 @@ _BI2SCOPE = (
         protocol="bi2scope",
         split="cells",
         negatives="fresh",
-        epochs=12,
+        epochs=6,
         batch_size=16,
         optimiser="adamw",
         learning_rate=1e-3,
-        weight_decay=0.05,
+        weight_decay=0.01,
         schedule="cosine",
-        min_cells=40,
+        node_dropout=0.5,
+        min_cells=10,
     ),
 )
 
@@ -223,5 +228,8 @@ def protocol_defaults(
     protocols = {"paper": _PAPER, "bi2scope": _BI2SCOPE}
     _check_choice("protocol", protocol, tuple(protocols))
     model, training = protocols[protocol]
-    changes = {name: value for name, value in (("epochs", epochs), ("seed", seed)) if value is not None}
-    return model, replace(training, **changes)
+    return model, replace(
+        training,
+        epochs=training.epochs if epochs is None else epochs,
+        seed=training.seed if seed is None else seed,
+    )

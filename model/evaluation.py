@@ -1,0 +1,84 @@
+"""How well pairs that were held out are told apart."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from scipy.stats import rankdata
+
+from bi2scope.data.graph import cell_graph
+from bi2scope.data.multiome import Multiome
+from bi2scope.data.pairs import Pairs
+from bi2scope.model.batch import collate
+from bi2scope.model.network import Bi2Former
+
+_GRAPHS_AT_ONCE = 64
+
+Floats = npt.NDArray[np.float64]
+
+
+def predict(network: Bi2Former, multiome: Multiome, pairs: Pairs) -> Floats:
+    """``(n_pairs, 2)`` log-probabilities of mismatched and matched; the network is left in evaluation mode."""
+    network.eval()
+    layout, parts = network.layout, []
+    for start in range(0, len(pairs), _GRAPHS_AT_ONCE):
+        chosen = slice(start, start + _GRAPHS_AT_ONCE)
+        graphs = [
+            cell_graph(multiome, int(rna), int(atac))
+            for rna, atac in zip(pairs.rna_cell[chosen], pairs.atac_cell[chosen], strict=True)
+        ]
+        with torch.inference_mode():
+            logits, _ = network(collate(graphs, layout.gene_chromosome, layout.peak_chromosome))
+        parts.append(torch.log_softmax(logits.double(), dim=1))
+    return torch.cat(parts).numpy()
+
+
+def pair_weights(label: npt.NDArray[np.int64], *, balanced: bool) -> Floats:
+    """``(n_pairs,)`` weights that sum to 1; with ``balanced`` each of the two classes has half of it."""
+    if not balanced:
+        return np.full(len(label), 1 / len(label))
+    return 0.5 / np.bincount(label, minlength=2)[label]
+
+
+def measure(log_probability: Floats, label: npt.NDArray[np.int64], weight: Floats) -> dict[str, Any]:
+    """Metrics of predictions, with the keys of ``Metrics`` (``server/wire.py``).
+
+    Parameters
+    ----------
+    log_probability
+        ``(n_pairs, 2)`` of mismatched and matched.
+    label, weight
+        ``(n_pairs,)``; the weights sum to 1 (:func:`pair_weights`).
+    """
+    called = log_probability[:, 1] > log_probability[:, 0]
+    matched = label == 1
+    return {
+        "n_pairs": len(label),
+        "loss": float(-(weight * log_probability[np.arange(len(label)), label]).sum()),
+        "accuracy": float(weight[called == matched].sum()),
+        "auroc": auroc(log_probability[:, 1] - log_probability[:, 0], matched),
+        "precision_matched": _share(weight, called & matched, called),
+        "recall_matched": _share(weight, called & matched, matched),
+        "precision_mismatched": _share(weight, ~called & ~matched, ~called),
+        "recall_mismatched": _share(weight, ~called & ~matched, ~matched),
+    }
+
+
+def auroc(value: Floats, positive: npt.NDArray[np.bool_]) -> float | None:
+    """Chance that a positive has a higher value than a negative, ties counting half; ``None`` without both.
+
+    By the ranks of the positives (Mann and Whitney 1947).
+    """
+    n_positive, n_negative = int(positive.sum()), int((~positive).sum())
+    if n_positive == 0 or n_negative == 0:
+        return None
+    rank_sum = rankdata(value)[positive].sum()
+    return float((rank_sum - n_positive * (n_positive + 1) / 2) / (n_positive * n_negative))
+
+
+def _share(weight: Floats, part: npt.NDArray[np.bool_], whole: npt.NDArray[np.bool_]) -> float:
+    total = weight[whole].sum()
+    return float(weight[part].sum() / total) if total > 0 else 0.0
