@@ -44,7 +44,7 @@ def create_app(settings: Settings, api: FastAPI, client: Client) -> Dash:
         meta_tags=[{"name": "viewport", "content": "width=device-width, initial-scale=1"}],
         suppress_callback_exceptions=True,  # the page is built by a callback, so its parts are not there at first
         serve_locally=True,
-        compress=True,
+        compress=settings.compress,
         on_error=unexpected,
         add_log_handler=False,
         enable_mcp=False,

@@ -16,6 +16,9 @@ from bi2scope.server.wire import CellSummary, CellTypeSummary, Embedding, LinkTa
 
 ALL_TYPES = ""
 
+MAP_HEIGHT = f"clamp({HEIGHT}px, calc(100vh - 260px), 860px)"
+"""The map grows with the window."""
+
 
 def side(types: Sequence[CellTypeSummary], cells: Sequence[CellSummary], chosen: str | None) -> Parts:
     """Controls of the view: type, barcode, previous and next, the embedding."""
@@ -75,7 +78,9 @@ def panel() -> Parts:
                         html.Div(id=ids.HEATMAP_NOTICE),
                         html.Div(
                             [
-                                graph(ids.HEATMAP, "gene-peak-map", clear_on_unhover=True, style={"height": HEIGHT}),
+                                graph(
+                                    ids.HEATMAP, "gene-peak-map", clear_on_unhover=True, style={"height": MAP_HEIGHT}
+                                ),
                                 dcc.Tooltip(id=ids.TOOLTIP, className="tip"),
                             ],
                             className="figure-box",
@@ -95,7 +100,7 @@ def panel() -> Parts:
                             mb=6,
                         ),
                         html.Div(id=ids.LINKS_NOTICE),
-                        grid(ids.LINKS, LINK_COLUMNS, "Links of the cell"),
+                        grid(ids.LINKS, LINK_COLUMNS, "as-map"),
                         dcc.Store(id=ids.LINK_COLUMNS),
                     ],
                     **aria(label="Links"),

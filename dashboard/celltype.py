@@ -56,7 +56,7 @@ def panel() -> Parts:
         dcc.Store(id=ids.TRACKS_DRAWN),
         dcc.Store(id=ids.TRACK_WINDOW),
         html.H3("Highest peaks", id=ids.PEAKS_TITLE),
-        grid(ids.PEAKS, PEAK_COLUMNS, "Highest peaks"),
+        grid(ids.PEAKS, PEAK_COLUMNS),
     ]
 
 

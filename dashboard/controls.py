@@ -98,7 +98,7 @@ def top_k_control(top_k: int | None, k_max: int) -> html.Div:
     )
     switch = dmc.Switch(
         id=ids.TOP_K_ON,
-        label="Best k peaks per gene",
+        label="Best k per gene",
         checked=top_k is not None,
         size="xs",
         styles={"label": {"fontWeight": 600, "fontSize": "var(--mantine-font-size-sm)"}},
@@ -144,7 +144,7 @@ def cut_controls(dataset: DatasetInfo, cut: Cut) -> html.Div:
             dcc.Store(id=ids.CUT, data=data),
             dcc.Store(id=ids.CUT_SETTLED, data=data),
         ],
-        id="cut-controls",
+        id=ids.CUT_CONTROLS,
     )
 
 

@@ -78,32 +78,17 @@ def header(dataset: DatasetInfo, view: View) -> list[dmc.Group | dmc.Tabs]:
         [
             html.H1("bi2scope", className="brand"),
             html.Span(dataset.name, className="dataset-name", title=dataset.name),
-            dmc.Text(counts_text(dataset), size="sm", c="dimmed", className="counts"),
         ],
         gap="md",
         wrap="nowrap",
         className="identity",
     )
-    trust = dmc.Group(
-        [
-            accuracy_badge(dataset.training),
-            dmc.ColorSchemeToggle(
-                id=ids.SCHEME,
-                lightIcon=html.Span("☀", **aria(hidden="true")),
-                darkIcon=html.Span("☾", **aria(hidden="true")),
-                variant="default",
-                size="md",
-                **aria(label="Light or dark"),
-            ),
-        ],
-        gap="sm",
-        wrap="nowrap",
-    )
+    trust = dmc.Group([accuracy_badge(dataset.training), scheme_toggle()], gap="sm", wrap="nowrap", className="trust")
     tabs = dmc.Tabs(
         dmc.TabsList(
             [
-                dmc.TabsTab(label, value=value, attributes={"tab": {"aria-controls": ids.PANELS[value]}})
-                for value, label in VIEW_LABELS.items()
+                *[dmc.TabsTab(label, value=value) for value, label in VIEW_LABELS.items()],
+                dmc.Text(counts_text(dataset), size="sm", c="dimmed", className="counts"),
             ],
             **aria(label="Views"),
         ),
@@ -112,3 +97,15 @@ def header(dataset: DatasetInfo, view: View) -> list[dmc.Group | dmc.Tabs]:
         className="views",
     )
     return [dmc.Group([identity, trust], justify="space-between", wrap="nowrap", className="header-row"), tabs]
+
+
+def scheme_toggle() -> dmc.ColorSchemeToggle:
+    """The button between the light and the dark page."""
+    return dmc.ColorSchemeToggle(
+        id=ids.SCHEME_TOGGLE,
+        lightIcon=html.Span("☀", **aria(hidden="true")),
+        darkIcon=html.Span("☾", **aria(hidden="true")),
+        variant="default",
+        size="md",
+        **aria(label="Light or dark"),
+    )

@@ -6,7 +6,9 @@ ADDRESS = "address"
 PAGE = "page"
 RETRY = "retry"
 VIEW = "view"
-SCHEME = "colour-scheme"
+SCHEME = "scheme"
+SCHEME_TOGGLE = "light-or-dark"
+SHELL = "shell"
 ALARM = "alarm"
 
 # the two cuts, shared by all views
@@ -73,4 +75,5 @@ OVERVIEW_EMBEDDING = "overview-embedding"
 OVERVIEW_NOTICE = "overview-notice"
 
 SIDES = {view: f"side-{view}" for view in ("overview", "cell", "celltype", "tf")}
+CUT_CONTROLS = "cut-controls"
 PANELS = {view: f"panel-{view}" for view in ("overview", "cell", "celltype", "tf")}

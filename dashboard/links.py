@@ -10,7 +10,7 @@ import numpy as np
 from bi2scope.server.wire import Definition, LinkTable, PeakScores
 
 GRID_OPTIONS: dict[str, Any] = {
-    "theme": {"function": "themeQuartz.withParams({fontSize: 13, rowHeight: 30, headerHeight: 34, spacing: 6})"},
+    "theme": {"function": "themeQuartz.withParams({fontSize: 12.5, rowHeight: 28, headerHeight: 32, spacing: 4})"},
     "animateRows": False,
     "suppressColumnVirtualisation": True,
     "enableCellTextSelection": True,
@@ -46,15 +46,15 @@ def number(field: str, name: str, form: dict[str, str], **rest: Any) -> dict[str
 
 
 LINK_COLUMNS = [
-    text("gene_name", "Gene", minWidth=95),
-    text("peak", "Peak", minWidth=195, flex=2),
-    number("distance_to_tss", "To TSS (bp)", SIGNED, minWidth=118, headerTooltip="Negative is upstream of the gene"),
-    number("logit", "Logit", THREE, minWidth=78),
-    number("score", "Score", FOUR, minWidth=82),
-    number("rank", "Rank", WHOLE, minWidth=72, headerTooltip="Place among the gene's peaks by logit"),
-    number("weight", "Weight", FOUR, minWidth=86, headerTooltip="The model's pruned attention; 0 from rank 11 on"),
-    number("gene_count", "RNA", WHOLE, minWidth=68, headerTooltip="Count of the gene in this cell"),
-    number("peak_count", "ATAC", WHOLE, minWidth=72, headerTooltip="Count of the peak in this cell"),
+    text("gene_name", "Gene", minWidth=84),
+    text("peak", "Peak", minWidth=176, flex=2),
+    number("distance_to_tss", "To TSS (bp)", SIGNED, minWidth=98, headerTooltip="Negative is upstream of the gene"),
+    number("logit", "Logit", THREE, minWidth=62),
+    number("score", "Score", FOUR, minWidth=70),
+    number("rank", "Rank", WHOLE, minWidth=60, headerTooltip="Place among the gene's peaks by logit"),
+    number("weight", "Weight", FOUR, minWidth=74, headerTooltip="The model's pruned attention; 0 from rank 11 on"),
+    number("gene_count", "RNA", WHOLE, minWidth=58, headerTooltip="Count of the gene in this cell"),
+    number("peak_count", "ATAC", WHOLE, minWidth=62, headerTooltip="Count of the peak in this cell"),
 ]
 
 PEAK_COLUMNS = [
@@ -69,15 +69,22 @@ PEAK_COLUMNS = [
 ]
 
 
-def grid(name: str, columns: list[dict[str, Any]], label: str, height: int = 520) -> dag.AgGrid:
+def grid(name: str, columns: list[dict[str, Any]], class_name: str = "table") -> dag.AgGrid:
     """An empty grid; its rows come later."""
     return dag.AgGrid(
         id=name,
         columnDefs=columns,
         rowData=[],
-        defaultColDef={"sortable": True, "resizable": True, "flex": 1, "floatingFilter": True},
-        dashGridOptions=GRID_OPTIONS | {"overlayNoRowsTemplate": "No rows", "ariaLabel": label},
-        style={"height": height, "width": "100%"},
+        defaultColDef={
+            "sortable": True,
+            "resizable": True,
+            "flex": 1,
+            "floatingFilter": True,
+            "suppressFloatingFilterButton": True,
+        },
+        dashGridOptions=GRID_OPTIONS,
+        className=class_name,
+        style={"width": "100%", "height": None},
         dangerously_allow_code=False,
     )
 

@@ -48,7 +48,7 @@ def training_parts(report: TrainingReport | None) -> Parts:
         html.P(
             f"Protocol “{report.protocol}”: {report.n_train:,} training, {report.n_validation:,} validation and "
             f"{report.n_test:,} test pairs; the test has {unseen} that the training never saw. "
-            f"Epoch {report.best_epoch} was kept, the best on the validation pairs.",
+            f"Epoch {report.best_epoch} was kept, the best on the validation pairs. Baseline: {report.baseline_name}.",
             className="caption",
         ),
         metrics_table(report),
@@ -75,7 +75,7 @@ def metrics_table(report: TrainingReport) -> dmc.Table:
         [label, three(getattr(test, key)), three(getattr(validation, key)), *others.get(key, ("", ""))]
         for key, label in names.items()
     ]
-    head = [f"Pairs (test {test.n_pairs:,})", "Test", "Validation", f"Baseline ({report.baseline_name})", "Chance"]
+    head = ["", f"Test ({test.n_pairs:,} pairs)", f"Validation ({validation.n_pairs:,})", "Baseline", "Chance"]
     return dmc.Table(
         data={"head": head, "body": rows}, withTableBorder=True, tabularNums=True, horizontalSpacing="sm", fz="sm"
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import dash_mantine_components as dmc
 from dash import dcc, html
@@ -43,6 +44,7 @@ def shell() -> dmc.MantineProvider:
         [
             dcc.Store(id=ids.BOOT, data=0),
             dcc.Store(id=ids.ADDRESS),
+            dcc.Store(id=ids.SCHEME, data="light"),
             html.Div(id=ids.ALARM, className="alarm"),
             html.Div(waiting(), id=ids.PAGE),
         ],
@@ -109,11 +111,17 @@ def page(dataset: DatasetInfo, cells: Sequence[CellSummary], shown: Shown, setti
                 ]
             ),
         ],
+        id=ids.SHELL,
         header={"height": 92},
-        navbar={"width": 292, "breakpoint": "sm"},
+        navbar=navbar(shown.view),
         padding="md",
         transitionDuration=0,
     )
+
+
+def navbar(view: View) -> dict[str, Any]:
+    """Width of the controls; the overview has none to show."""
+    return {"width": 292, "breakpoint": "sm", "collapsed": {"desktop": view == "overview", "mobile": False}}
 
 
 def section(name: str, children: Parts, visible: bool) -> html.Div:

@@ -21,6 +21,7 @@ class Settings(BaseSettings):
         default="",
         description="Start of the API's address as the reader's browser sees it; empty for the page's own host",
     )
+    compress: bool = Field(default=False, description="Compress answers; worth it over a slow network only")
     heatmap_columns: int = Field(
         default=320, ge=10, le=2000, description="Bins across; few enough that one link stays visible"
     )

@@ -15,8 +15,11 @@ from bi2scope.dashboard.client import ClientError
 from bi2scope.dashboard.components import Parts, graph
 from bi2scope.dashboard.controls import QUANTITIES, definition_control
 from bi2scope.dashboard.figures.style import SCHEMES, Scheme
-from bi2scope.dashboard.figures.tracks import Track
+from bi2scope.dashboard.figures.tracks import Track, height_of
 from bi2scope.server.wire import CellTypeSummary, Definition, TrackComparison
+
+HEIGHT = 210
+"""Height of each of the two tracks, in pixels."""
 
 MEANINGS = {
     "cosine": ("Cosine", "Angle between the two tracks; 1 is the same shape. High peaks dominate."),
@@ -84,7 +87,7 @@ def panel() -> Parts:
         ),
         html.Div(
             [
-                graph(ids.TF_TRACKS, "tf-binding"),
+                graph(ids.TF_TRACKS, "tf-binding", style={"height": height_of(2, HEIGHT)}),
                 dcc.Store(id=ids.TF_DRAWN),
                 dcc.Store(id=ids.TF_WINDOW),
                 html.Div(id=ids.TF_MEASURES),

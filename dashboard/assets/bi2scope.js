@@ -52,6 +52,21 @@
     dash.set_props("address", { data: { query: window.location.search, at: Date.now() } })
   );
 
+  /* Figures and tables are told which colour scheme the page has, now and whenever it changes. */
+  let watching = false;
+  function watchScheme() {
+    if (watching) return;
+    watching = true;
+    const root = document.documentElement;
+    const tell = function () {
+      const scheme = root.getAttribute("data-mantine-color-scheme") === "dark" ? "dark" : "light";
+      document.body.dataset.agThemeMode = scheme;
+      dash.set_props("scheme", { data: scheme });
+    };
+    new MutationObserver(tell).observe(root, { attributes: true, attributeFilter: ["data-mantine-color-scheme"] });
+    tell();
+  }
+
   let bins = null, found = null;
   function linkAt(data, x, y) {
     if (bins !== data) {
@@ -63,7 +78,10 @@
   }
 
   dash.bi2scope = {
-    open: () => ({ query: window.location.search, at: Date.now() }),
+    open: function () {
+      watchScheme();
+      return { query: window.location.search, at: Date.now() };
+    },
 
     follow: function (slider, typed, least, most) {
       const by = dash.callback_context.triggered_id;
@@ -89,7 +107,8 @@
     show: function (view) {
       const views = ["overview", "cell", "celltype", "tf"];
       const styles = views.map((name) => ({ display: name === view ? "flex" : "none" }));
-      return [...styles, ...styles, { display: view === "overview" ? "none" : "block" }];
+      const navbar = { width: 292, breakpoint: "sm", collapsed: { desktop: view === "overview", mobile: false } };
+      return [...styles, ...styles, navbar];
     },
 
     writeAddress: function (view, cell, cut, types, definition, tfType, tfDefinition) {
@@ -109,10 +128,6 @@
       const before = new URLSearchParams(window.location.search);
       const moved = ["view", "cell"].some((name) => before.has(name) && before.get(name) !== query.get(name));
       window.history[moved ? "pushState" : "replaceState"]({}, "", text);
-    },
-
-    paint: function (scheme) {
-      document.body.dataset.agThemeMode = scheme || "light";
     },
 
     mapWindow: function (event) {

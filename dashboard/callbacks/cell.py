@@ -80,14 +80,14 @@ def register_picking(app: Dash, client: Client, settings: Settings) -> None:
         Output(ids.EMBEDDING_DRAWN, "data"),
         Output(ids.EMBEDDING_NOTICE, "children"),
         Input(ids.CELL, "value"),
-        Input(ids.SCHEME, "computedColorScheme"),
+        Input(ids.SCHEME, "data"),
         Input(ids.VIEW, "value"),
         State(ids.EMBEDDING_DRAWN, "data"),
     )
     @or_notice(2)
-    async def draw_embedding(chosen: str | None, scheme: Scheme | None, view: str, drawn: str | None) -> Any:
+    async def draw_embedding(chosen: str | None, scheme: Scheme, view: str, drawn: str | None) -> Any:
         require_view(view, "cell")
-        embedding, scheme = await client.embedding(), scheme or "light"
+        embedding = await client.embedding()
         if drawn == scheme:
             return ring_patch(embedding, chosen), no_update
         types = [kind.name for kind in (await client.dataset()).cell_types]
@@ -106,7 +106,7 @@ def register_map(app: Dash, client: Client, settings: Settings) -> None:
         Input(ids.CELL, "value"),
         Input(ids.CUT, "data"),
         Input(ids.WINDOW, "data"),
-        Input(ids.SCHEME, "computedColorScheme"),
+        Input(ids.SCHEME, "data"),
         Input(ids.VIEW, "value"),
         State(ids.DRAWN, "data"),
     )
@@ -115,7 +115,7 @@ def register_map(app: Dash, client: Client, settings: Settings) -> None:
         chosen: str | None,
         cut: dict[str, Any],
         window: dict[str, int] | None,
-        scheme: Scheme | None,
+        scheme: Scheme,
         view: str,
         drawn: list[str] | None,
     ) -> Any:
@@ -128,8 +128,8 @@ def register_map(app: Dash, client: Client, settings: Settings) -> None:
             settings.heatmap_rows,
             Window(**window) if window else None,
         )
-        now = [chosen, scheme or "light"]
-        figure = heatmap_patch(heatmap) if drawn == now else heatmap_figure(heatmap, scheme or "light")
+        now = [chosen, scheme]
+        figure = heatmap_patch(heatmap) if drawn == now else heatmap_figure(heatmap, scheme)
         return figure, tooltip_bins(heatmap), now, caption(heatmap)
 
     in_browser(

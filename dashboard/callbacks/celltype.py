@@ -13,7 +13,7 @@ from bi2scope.dashboard.callbacks.page import in_browser
 from bi2scope.dashboard.client import Client
 from bi2scope.dashboard.controls import cut_data, cut_of
 from bi2scope.dashboard.figures.style import Scheme
-from bi2scope.dashboard.figures.tracks import tracks_figure, tracks_patch
+from bi2scope.dashboard.figures.tracks import height_of, tracks_figure, tracks_patch
 from bi2scope.dashboard.links import peak_rows
 from bi2scope.dashboard.notices import or_notice
 from bi2scope.dashboard.settings import Settings
@@ -25,6 +25,7 @@ def register(app: Dash, client: Client, settings: Settings) -> None:
 
     @app.callback(
         Output(ids.TRACKS, "figure"),
+        Output(ids.TRACKS, "style"),
         Output(ids.TRACKS_DRAWN, "data"),
         Output(ids.TRACKS_CAPTION, "children"),
         Output(ids.PEAKS, "rowData"),
@@ -35,17 +36,17 @@ def register(app: Dash, client: Client, settings: Settings) -> None:
         Input(ids.DEFINITION, "value"),
         Input(ids.CUT_SETTLED, "data"),
         Input(ids.TRACK_WINDOW, "data"),
-        Input(ids.SCHEME, "computedColorScheme"),
+        Input(ids.SCHEME, "data"),
         Input(ids.VIEW, "value"),
         State(ids.TRACKS_DRAWN, "data"),
     )
-    @or_notice(6)
+    @or_notice(7)
     async def draw_tracks(
         types: list[str],
         definition: Definition,
         cut_given: dict[str, Any],
         window: list[int] | None,
-        scheme: Scheme | None,
+        scheme: Scheme,
         view: str,
         drawn: list[Any] | None,
     ) -> Any:
@@ -55,18 +56,19 @@ def register(app: Dash, client: Client, settings: Settings) -> None:
         scores = await asyncio.gather(*[client.scores(kind, cut) for kind in types])
         tracks = [celltype.track_of(one, definition, dataset) for one in scores]
         genome = celltype.genome_of(dataset, scores[0].peak)
-        frame = [types, definition, scheme or "light"]
+        frame = [types, definition, scheme]
         now = [*frame, cut_data(cut)]
         start, stop = window or (0, dataset.n_peaks)
         if drawn is not None and drawn[:3] == frame:
             figure: Any = tracks_patch(tracks, genome, start, stop, bins=settings.track_bins)
         else:
-            figure = tracks_figure(tracks, genome, scheme or "light", bins=settings.track_bins)
+            figure = tracks_figure(tracks, genome, scheme, bins=settings.track_bins)
         if drawn == now:  # only the window moved: the table stands
-            return figure, no_update, no_update, no_update, no_update, no_update
+            return figure, no_update, no_update, no_update, no_update, no_update, no_update
         rows = [row for one in scores for row in peak_rows(one, definition, settings.top_peaks)]
         return (
             figure,
+            {"height": height_of(len(tracks))},
             now,
             celltype.caption(scores, definition, dataset.k_max),
             rows,

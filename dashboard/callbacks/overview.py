@@ -23,13 +23,13 @@ def register(app: Dash, client: Client) -> None:
         Output(ids.OVERVIEW_EMBEDDING, "figure"),
         Output(ids.CURVES, "figure"),
         Output(ids.OVERVIEW_NOTICE, "children"),
-        Input(ids.SCHEME, "computedColorScheme"),
+        Input(ids.SCHEME, "data"),
         Input(ids.VIEW, "value"),
     )
     @or_notice(2)
-    async def draw(scheme: Scheme | None, view: str) -> Any:
+    async def draw(scheme: Scheme, view: str) -> Any:
         require_view(view, "overview")
-        dataset, embedding, scheme = await client.dataset(), await client.embedding(), scheme or "light"
+        dataset, embedding = await client.dataset(), await client.embedding()
         types = [kind.name for kind in dataset.cell_types]
         curves = no_update if dataset.training is None else training_figure(dataset.training, scheme)
         return embedding_figure(embedding, scheme, types=types, height=420), curves

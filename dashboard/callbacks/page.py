@@ -82,7 +82,7 @@ def register_view(app: Dash) -> None:
         app,
         "show",
         *[Output(part[view], "style") for part in (ids.SIDES, ids.PANELS) for view in VIEWS],
-        Output("cut-controls", "style"),
+        Output(ids.SHELL, "navbar"),
         Input(ids.VIEW, "value"),
     )
     in_browser(
@@ -96,4 +96,3 @@ def register_view(app: Dash) -> None:
         Input(ids.TF_TYPE, "value"),
         Input(ids.TF_DEFINITION, "value"),
     )
-    in_browser(app, "paint", Input(ids.SCHEME, "computedColorScheme"))

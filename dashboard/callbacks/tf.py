@@ -34,7 +34,7 @@ def register(app: Dash, client: Client, settings: Settings) -> None:
         Input(ids.TF_DEFINITION, "value"),
         Input(ids.CUT_SETTLED, "data"),
         Input(ids.TF_WINDOW, "data"),
-        Input(ids.SCHEME, "computedColorScheme"),
+        Input(ids.SCHEME, "data"),
         Input(ids.VIEW, "value"),
         State(ids.BED, "filename"),
         State(ids.TF_DRAWN, "data"),
@@ -46,7 +46,7 @@ def register(app: Dash, client: Client, settings: Settings) -> None:
         definition: Definition,
         cut: dict[str, Any],
         window: list[int] | None,
-        scheme: Scheme | None,
+        scheme: Scheme,
         view: str,
         filename: str | None,
         drawn: list[str] | None,
@@ -58,13 +58,13 @@ def register(app: Dash, client: Client, settings: Settings) -> None:
         bed = tf.uploaded(contents)
         comparison = await client.compare_track(cell_type, cut_of(cut), definition, name, bed)
         dataset = await client.dataset()
-        genome, tracks = genome_of(dataset), tf.tracks_of(comparison, scheme or "light")
-        now = [name, cell_type, definition, scheme or "light"]
+        genome, tracks = genome_of(dataset), tf.tracks_of(comparison, scheme)
+        now = [name, cell_type, definition, scheme]
         start, stop = window or (0, dataset.n_peaks)
         if drawn == now:
             figure: Any = tracks_patch(tracks, genome, start, stop, bins=settings.track_bins)
         else:
-            figure = tracks_figure(tracks, genome, scheme or "light", bins=settings.track_bins, height=210)
+            figure = tracks_figure(tracks, genome, scheme, bins=settings.track_bins, height=tf.HEIGHT)
         return figure, now, tf.summary(comparison), tf.measures_table(comparison), {"display": "block"}
 
     in_browser(

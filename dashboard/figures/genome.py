@@ -103,8 +103,12 @@ def evenly(start: int, stop: int, count: int) -> list[int]:
     return list(range(start + (step - 1) // 2, stop, step))
 
 
+NEAR = 60
+"""Positions in a window up to which they are named one by one, whatever the chromosomes."""
+
+
 def peak_ticks(spans: Sequence[Span], names: Sequence[str], start: int, stop: int, *, pixels: float) -> Ticks:
-    """Chromosome names; coordinates in Mb once a window shows a part of a single chromosome.
+    """Chromosome names; coordinates in Mb in a near window or within one chromosome.
 
     Parameters
     ----------
@@ -112,25 +116,36 @@ def peak_ticks(spans: Sequence[Span], names: Sequence[str], start: int, stop: in
         Names of the peaks ``start`` to ``stop``, ``chr:start-end``.
     """
     view = in_view(spans, start, stop)
-    if not is_part_of_one(spans, view):
+    if not is_near(spans, view):
         return chromosome_ticks(spans, start, stop, pixels=pixels)
-    positions = evenly(start, stop, 12)
-    texts = [f"{start_of(names[i - start]) / 1e6:.3f}" for i in positions]
-    return Ticks([float(i) for i in positions], texts, f"; start on {view[0].name} in Mb")
+    positions = evenly(start, stop, int(pixels // 56))
+    shown = [names[i - start] for i in positions]
+    megabases = [f"{start_of(name) / 1e6:.3f}" for name in shown]
+    if len(view) == 1:
+        return Ticks([float(i) for i in positions], megabases, f"; start on {view[0].name} in Mb")
+    texts = [f"{chromosome.removeprefix('chr')}:{at}" for chromosome, at in zip(map(of, shown), megabases, strict=True)]
+    return Ticks([float(i) for i in positions], texts, "; chromosome and start in Mb")
 
 
 def gene_ticks(spans: Sequence[Span], names: Sequence[str], start: int, stop: int, *, pixels: float) -> Ticks:
-    """Chromosome names; names of genes once a window shows a part of a single chromosome."""
+    """Chromosome names; names of genes in a near window or within one chromosome."""
     view = in_view(spans, start, stop)
-    if not is_part_of_one(spans, view):
+    if not is_near(spans, view):
         return chromosome_ticks(spans, start, stop, pixels=pixels, direction="down")
     positions = evenly(start, stop, int(pixels // (LINE + 2)))
-    return Ticks([float(i) for i in positions], [names[i - start] for i in positions], f"; {view[0].name}")
+    named = ", ".join(span.name for span in view)
+    return Ticks([float(i) for i in positions], [names[i - start] for i in positions], f"; {named}")
 
 
-def is_part_of_one(spans: Sequence[Span], view: Sequence[Span]) -> bool:
-    """Whether the view lies on one chromosome (a data set of a single one counts, too)."""
-    return len(view) == 1 and (view[0] not in spans or len(spans) == 1 or view[0].stop - view[0].start <= 400)
+def is_near(spans: Sequence[Span], view: Sequence[Span]) -> bool:
+    """Whether single positions are to be named: few in view, or a part of one chromosome (or of the only one)."""
+    shown = sum(span.stop - span.start for span in view)
+    return 0 < shown <= NEAR or (len(view) == 1 and (len(spans) == 1 or view[0] not in spans or shown <= 400))
+
+
+def of(peak: str) -> str:
+    """Chromosome in a peak's name ``chr:start-end``."""
+    return peak.rpartition(":")[0]
 
 
 def start_of(peak: str) -> int:

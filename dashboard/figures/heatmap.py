@@ -17,8 +17,10 @@ from bi2scope.dashboard.figures.genome import Span, Ticks, gene_spans, gene_tick
 from bi2scope.dashboard.figures.style import SCHEMES, Scheme, axis, base_layout, typed_array
 from bi2scope.server.wire import Heatmap
 
-HEIGHT = 640
-MARGIN = {"l": 92, "r": 18, "t": 12, "b": 74}
+HEIGHT = 560
+"""Height of the map in the lowest window that the page is made for, in pixels; it grows with the window."""
+
+MARGIN = {"l": 92, "r": 18, "t": 12, "b": 62}
 NARROWEST = 560.0
 """Width of the plotting area in the narrowest window that the page is made for, in pixels."""
 
@@ -122,7 +124,6 @@ def heatmap_figure(heatmap: Heatmap, scheme: Scheme = "light") -> go.Figure:
     )
     layout = base_layout(
         scheme,
-        height=HEIGHT,
         margin=MARGIN,
         uirevision=heatmap.cell_id,
         shapes=outline(heatmap, scheme),
@@ -160,7 +161,7 @@ def score_bar(scheme: Scheme) -> dict[str, Any]:
         "title": {"text": "Score", "side": "top", "font": {"size": 13}},
         "thickness": 14,
         "len": 0.6,
-        "y": 1,
+        "y": 0.95,
         "yanchor": "top",
         "outlinewidth": 0,
         "tickvals": [0.5, 0.6, 0.7, 0.8, 0.9, 1.0],
@@ -204,7 +205,13 @@ def caption(heatmap: Heatmap) -> str:
     """How the raster is to be read, in a sentence under it."""
     if heatmap.gene_step == heatmap.peak_step == 1:
         return f"{heatmap.n_links:,} links in view; each dot is one link."
+    size = f"{counted(heatmap.gene_step, 'gene')} by {counted(heatmap.peak_step, 'peak')}"
     return (
-        f"{heatmap.n_links:,} links in view; each dot covers {heatmap.gene_step} genes by {heatmap.peak_step} peaks "
-        "and shows its highest score. Zoom in for single links."
+        f"{heatmap.n_links:,} links in view; each dot covers {size} and shows its highest score. "
+        "Drag or turn the wheel to zoom in, down to single links; double-click for the whole genome."
     )
+
+
+def counted(number: int, noun: str) -> str:
+    """A number with its noun: "1 gene", "6 genes"."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

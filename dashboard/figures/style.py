@@ -62,7 +62,8 @@ TYPE_COLOURS = (
     "#882255", "#999933", "#332288", "#44aa99", "#aa4499", "#6699cc", "#117733", "#997700", "#994455", "#888888",
 )  # fmt: skip
 
-FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, Helvetica, Arial, sans-serif"
+FONT = "-apple-system, BlinkMacSystemFont, 'Segoe UI', Roboto, Helvetica, Arial, sans-serif"
+"""The page's own fonts, all of them on the reader's machine."""
 
 
 def type_colour(position: int) -> str:
@@ -79,6 +80,7 @@ def base_layout(scheme: Scheme, **rest: Any) -> dict[str, Any]:
         "plot_bgcolor": "rgba(0,0,0,0)",
         "font": {"family": FONT, "size": 12, "color": colours.text},
         "dragmode": "zoom",
+        "modebar": {"bgcolor": "rgba(0,0,0,0)", "color": colours.muted, "activecolor": colours.primary},
         "hoverlabel": {"font": {"family": FONT, "size": 12}},
         **rest,
     }

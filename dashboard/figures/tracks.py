@@ -18,6 +18,10 @@ NARROWEST = 600.0
 """Width of the plotting area in the narrowest window that the page is made for, in pixels."""
 
 
+TRACK_HEIGHT = 170
+MARGIN = {"l": 78, "r": 14, "t": 6, "b": 66}
+
+
 @dataclass(frozen=True, slots=True)
 class Track:
     """One track: a value per peak of the data set.
@@ -101,11 +105,11 @@ def ticks_of(genome: Genome, start: int, stop: int) -> Ticks:
 
 
 def tracks_figure(
-    tracks: Sequence[Track], genome: Genome, scheme: Scheme = "light", *, bins: int = 1100, height: int = 170
+    tracks: Sequence[Track], genome: Genome, scheme: Scheme = "light", *, bins: int = 1100, height: int = TRACK_HEIGHT
 ) -> go.Figure:
     """Tracks one above the other on one axis, ``height`` pixels each; the first is on top."""
     ticks = ticks_of(genome, 0, genome.n_peaks)
-    figure = go.Figure(layout=frame(genome, ticks, scheme, height * len(tracks) + 90))
+    figure = go.Figure(layout=frame(genome, ticks, scheme, height_of(len(tracks), height)))
     rows = rows_of(len(tracks), height)
     for i, (track, (low, high)) in enumerate(zip(tracks, rows, strict=True), start=1):
         suffix = "" if i == 1 else str(i)
@@ -131,6 +135,11 @@ def tracks_figure(
     return figure
 
 
+def height_of(count: int, height: int = TRACK_HEIGHT) -> int:
+    """Height of a figure of ``count`` tracks, in pixels."""
+    return height * count + MARGIN["t"] + MARGIN["b"]
+
+
 def rows_of(count: int, height: int) -> list[tuple[float, float]]:
     """Vertical places of the tracks, as shares of the plotting area, the first on top; a label fits above each."""
     gap = 26 / (height * count)
@@ -150,7 +159,7 @@ def frame(genome: Genome, ticks: Ticks, scheme: Scheme, height: int) -> dict[str
     return base_layout(
         scheme,
         height=height,
-        margin={"l": 78, "r": 14, "t": 6, "b": 78},
+        margin=MARGIN,
         showlegend=False,
         hovermode="closest",
         hoverdistance=30,
