@@ -15,7 +15,7 @@ import numpy.typing as npt
 from bi2scope.data.attention import Floats, Ints, Links
 from bi2scope.data.graph import CellGraph
 from bi2scope.server.catalogue import Catalogue
-from bi2scope.server.cells import link_distances, take_rows
+from bi2scope.server.cells import link_distances, places, take_rows
 from bi2scope.server.columns import columnar
 from bi2scope.server.params import HeatmapQuery, window
 from bi2scope.server.wire import Heatmap, HeatmapBins, HeatmapChromosome
@@ -72,9 +72,10 @@ def heatmap(catalogue: Catalogue, cell_id: str, query: HeatmapQuery) -> Heatmap:
     rows = Axis.fit(*window("gene", query.gene_start, query.gene_stop, len(graph.gene_index)), query.height)
     columns = Axis.fit(*window("peak", query.peak_start, query.peak_stop, len(graph.peak_index)), query.width)
     attention = catalogue.reader.attention(position, query.layer, query.head)
-    in_rows = rows.holds(np.searchsorted(graph.gene_index, attention.gene))
+    in_rows = rows.holds(places(graph.gene_index, attention.gene))
     links = take_rows(attention, in_rows).links(query.cut)
-    links = links.where(columns.holds(np.searchsorted(graph.peak_index, links.peak)))
+    in_columns = columns.holds(places(graph.peak_index, links.peak))
+    links = links if in_columns.all() else links.where(in_columns)
     return columnar(
         Heatmap,
         cell_id=cell_id,
@@ -124,21 +125,25 @@ def best_per_bin(bin_of_link: Ints, logit: Floats) -> tuple[Ints, Ints, Ints]:
 
     Parameters
     ----------
-    bin_of_link, logit
-        ``(n_links,)``.
+    bin_of_link
+        ``(n_links,)`` int64, below 2^31.
+    logit
+        ``(n_links,)``, all above 0, as the links of a store are.
 
     Returns
     -------
     Bins that hold a link, ascending; position of the best link of each; number of links of each.
     """
-    order = np.lexsort((-logit, bin_of_link))  # stable, so equal logits stay in the order given
+    # the bits of positive float32 numbers order like the numbers: one integer key sorts by bin, then highest first
+    bits = np.asarray(logit, dtype=np.float32).view(np.int32).astype(np.int64)
+    key = (bin_of_link.astype(np.int64) << 32) - bits
+    order = np.argsort(key, kind="stable")  # so equal logits stay in the order given
     bins, first, count = np.unique(bin_of_link[order], return_index=True, return_counts=True)
     return bins, order[first], count
 
 
 def _bins(catalogue: Catalogue, graph: CellGraph, links: Links, rows: Axis, columns: Axis) -> HeatmapBins:
-    gene = np.searchsorted(graph.gene_index, links.gene)
-    peak = np.searchsorted(graph.peak_index, links.peak)
+    gene, peak = places(graph.gene_index, links.gene), places(graph.peak_index, links.peak)
     n_columns = max(columns.n_bins, 1)
     bins, best, count = best_per_bin(rows.bins(gene) * n_columns + columns.bins(peak), links.logit)
     return columnar(
@@ -148,7 +153,7 @@ def _bins(catalogue: Catalogue, graph: CellGraph, links: Links, rows: Axis, colu
         n_links=count,
         gene=gene[best],
         peak=peak[best],
-        distance_to_tss=link_distances(catalogue, links)[best],
+        distance_to_tss=link_distances(catalogue, links.gene[best], links.peak[best]),
         logit=links.logit[best],
         score=links.score[best],
         rank=links.rank[best],

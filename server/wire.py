@@ -204,7 +204,7 @@ class LinkTable(Wire):
     gene: str | None
     n_links: int = Field(description="Links that survive, whether or not they are all returned")
     n_genes_linked: int = Field(description="Genes with at least one of them")
-    n_genes: int = Field(description="Expressed genes of the cell (of the chromosome, when one is chosen)")
+    n_genes: int = Field(description="Expressed genes of the cell (of the chromosome or gene, when one is chosen)")
     truncated: bool = Field(description="Links that would survive were cut off at k_max when the store was made")
     limited: bool = Field(description="Fewer are returned than survive, because of `limit`")
     links: LinkColumns

@@ -1,0 +1,48 @@
+"""The page on the API: every line on it runs, and every address, parameter and column is on it."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+from typing import Any
+
+import pytest
+from service import Service
+
+from bi2scope.data.store.reader import StoreReader
+from bi2scope.server import wire
+from bi2scope.server.params import WANTED
+
+PAGE = (Path(__file__).parents[2] / "docs" / "api.md").read_text()
+LINES = re.findall(r"^    (curl .*)$", PAGE, flags=re.MULTILINE)
+HOST = "http://127.0.0.1:8050"
+
+
+def address(line: str) -> str:
+    return next(word for word in shlex.split(line) if word.startswith(HOST)).removeprefix(HOST)
+
+
+@pytest.mark.parametrize("line", LINES)
+def test_every_line_runs(service: Service, reader: StoreReader, line: str) -> None:
+    path = address(line).replace("GAGAGAAAACCT", str(reader.cells.index[0])).replace("K562", "B cell")
+    path = path.replace("GAPDH", "GENE7")
+    form: dict[str, Any] = (
+        {"files": {"file": ("peaks.bed", b"chr1\t0\t99999\n")}} if "-F file=@peaks.bed" in line else {}
+    )
+    answer = service.ask("POST" if form else "GET", path, **form)
+    assert answer.status_code == 200, answer.text
+
+
+def test_every_address_has_a_line(service: Service) -> None:
+    patterns = [re.sub(r"\{\w+\}", "[^/?]+", path) for path in service.json("/openapi.json")["paths"]]
+    assert len(patterns) >= 10
+    for pattern in patterns:
+        assert any(re.fullmatch(pattern, address(line).split("?")[0]) for line in LINES), pattern
+
+
+def test_every_parameter_and_column_is_named() -> None:
+    named = set(re.findall(r"\b\w+\b", PAGE))
+    models = (wire.LinkColumns, wire.HeatmapBins, wire.TrackColumns, wire.CellSummary, wire.Embedding, wire.ErrorDetail)
+    wanted = {name for model in models for name in model.model_fields} | set(WANTED)
+    assert not wanted - named
