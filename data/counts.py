@@ -59,7 +59,8 @@ def fault_in_counts(matrix: sparse.csr_matrix, cells: pd.Index, features: pd.Ind
         )
     for bad, fault in tests:
         if bad.any():
-            return f"holds {int(bad.sum()):,} {fault}, {_example(matrix, bad, cells, features)}; wanted counts"
+            share = f"{int(bad.sum()):,} of {len(data):,}"
+            return f"holds {fault} ({share}), {_example(matrix, bad, cells, features)}; wanted counts"
     return ""
 
 

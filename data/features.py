@@ -21,6 +21,9 @@ N_HIGHLY_VARIABLE = 2000
 _SPANS = (0.3, 0.6, 1.0)
 """Spans of the loess fit, scanpy's own first; few genes need a wider one."""
 
+_FEWEST = {"cells": 3, "genes that vary": 20, "different means": 10}
+"""What a loess fit is tried with at least; with a handful of genes its Fortran code fails or crashes."""
+
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
@@ -66,7 +69,7 @@ def computed_attributes(rna: sparse.csr_matrix, gene_ids: pd.Index) -> tuple[pd.
     ConfigurationError
         If scanpy or scikit-misc is not installed.
     """
-    for span in _SPANS:
+    for span in _SPANS if _can_be_fitted(rna) else ():
         table = _scanpy_attributes(rna, gene_ids, span)
         if table is not None:
             how = f"scanpy's seurat_v3, loess span {span:g}"
@@ -76,6 +79,13 @@ def computed_attributes(rna: sparse.csr_matrix, gene_ids: pd.Index) -> tuple[pd.
         how = "as seurat_v3, but with a polynomial, because a loess curve cannot be fitted to so few genes"
     chosen = int(table["highly_variable"].sum())
     return table, f"Gene attributes computed from the counts ({how}); {chosen} of {len(table)} genes highly variable."
+
+
+def _can_be_fitted(rna: sparse.csr_matrix) -> bool:
+    mean, mean_square = _column_means(rna, rna.data)
+    varies = mean_square - mean**2 > 1e-12
+    found = (rna.shape[0], int(varies.sum()), len(np.unique(mean[varies].round(9))))
+    return all(number >= fewest for number, fewest in zip(found, _FEWEST.values(), strict=True))
 
 
 def _scanpy_attributes(rna: sparse.csr_matrix, gene_ids: pd.Index, span: float) -> pd.DataFrame | None:

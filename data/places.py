@@ -14,8 +14,14 @@ PLACE_COLUMNS = (("chrom", "chromStart", "chromEnd"), ("chrom", "start", "end"))
 
 NAME_COLUMNS = ("gene_name", "name", "gene_symbols")
 
+_PEAK_NAME = r"(.+)([:_-])([0-9]{1,12})([_-])([0-9]{1,12})"
 _MISSING = {"", "nan", "none", "na", "n/a", "<na>", "."}
 _STRANDS = {"+": "+", "-": "-", "1": "+", "-1": "-", "+1": "+", "1.0": "+", "-1.0": "-"}
+
+
+def are_peak_names(names: pd.Index) -> bool:
+    """Whether features are named as peaks are, nearly all of them."""
+    return bool(names.to_series().str.fullmatch(_PEAK_NAME).mean() > 0.9)
 
 
 def gene_table(var: pd.DataFrame, source: str) -> tuple[pd.DataFrame, npt.NDArray[np.bool_]]:
@@ -145,7 +151,7 @@ def _places(var: pd.DataFrame, columns: tuple[str, str, str], what: str, source:
 
 
 def _from_names(names: pd.Index, source: str) -> pd.DataFrame:
-    parts = names.to_series().str.extract(r"^(.+)([:_-])([0-9]{1,12})([_-])([0-9]{1,12})$")
+    parts = names.to_series().str.extract(f"^{_PEAK_NAME}$")
     spelled = (parts[1] + parts[3]).isin([":-", "--", "__"]).to_numpy()
     if not spelled.all():
         bad = names[~spelled]

@@ -14,7 +14,7 @@ from bi2scope.data.errors import DatasetError
 from bi2scope.data.features import computed_attributes, given_attributes
 from bi2scope.data.h5ad import Modality, check_unique, read_modality
 from bi2scope.data.multiome import Multiome
-from bi2scope.data.places import check_same_naming, gene_table, peak_table
+from bi2scope.data.places import are_peak_names, check_same_naming, gene_table, peak_table
 from bi2scope.data.regions import genome_order
 
 
@@ -58,6 +58,11 @@ def joined(rna: Modality, atac: Modality) -> Multiome:
     DatasetError, RegionError
         As :func:`read_h5ad_pair`.
     """
+    if are_peak_names(rna.var.index):
+        raise DatasetError(
+            f"The genes of {rna.source} have names of peaks, such as {rna.var.index[0]}.",
+            "Are the RNA and the ATAC file swapped?",
+        )
     atac_rows = _matching_rows(rna, atac)
     cells, notes = _cells(rna, atac, atac_rows)
     genes, placed = gene_table(rna.var, rna.source)

@@ -1,4 +1,5 @@
 import pytest
+
 from bi2scope.data import errors
 from bi2scope.data.errors import Bi2scopeError, DatasetError, InputError, NotFoundError
 

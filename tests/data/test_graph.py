@@ -1,8 +1,9 @@
 import numpy as np
-from bi2scope.data.graph import cell_graph
 from hypothesis import given
 from hypothesis import strategies as st
 from multiomes import random_multiome
+
+from bi2scope.data.graph import cell_graph
 
 
 @given(st.integers(0, 1000), st.integers(0, 11), st.integers(0, 11))

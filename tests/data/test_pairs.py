@@ -2,6 +2,9 @@ import itertools
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from bi2scope.data.errors import DatasetError
 from bi2scope.data.pairs import (
     easy_mismatches,
@@ -11,8 +14,6 @@ from bi2scope.data.pairs import (
     split_cells,
     split_pairs,
 )
-from hypothesis import given
-from hypothesis import strategies as st
 
 SEEDS = st.integers(0, 2**32 - 1)
 

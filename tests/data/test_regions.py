@@ -4,6 +4,9 @@ import io
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from bi2scope.data.errors import RegionError
 from bi2scope.data.regions import (
     check_intervals,
@@ -15,8 +18,6 @@ from bi2scope.data.regions import (
     read_bed,
     tss,
 )
-from hypothesis import given
-from hypothesis import strategies as st
 
 CHROMS = st.sampled_from(["chr1", "1", "chrX", "chr1_KI270706v1_random", "GL000194.1", "HLA-A", "chrCHR_HG76_PATCH"])
 
@@ -57,7 +58,9 @@ def test_three_spellings_are_read_and_one_is_written(chrom, start, length, separ
     assert parse_peak_name(peak_name(chrom, start, start + length)) == (chrom, start, start + length)
 
 
-@pytest.mark.parametrize("name", ["", "peak_7", "chr1:100_200", "chr1:1,000-2,000", "chr1:100-", "chr1:a-b", "chr1:-5-10 "])
+@pytest.mark.parametrize(
+    "name", ["", "peak_7", "chr1:100_200", "chr1:1,000-2,000", "chr1:100-", "chr1:a-b", "chr1:-5-10 "]
+)
 def test_other_names_are_refused(name):
     with pytest.raises(RegionError, match="is not the name of a peak; wanted chr:start-end"):
         parse_peak_name(name)
@@ -70,7 +73,11 @@ def test_a_peak_must_start_below_its_end():
 
 @pytest.mark.parametrize(
     ("chrom", "start", "end", "fault"),
-    [("", 1, 2, "has no chromosome"), ("chr1", -1, 2, "starts below 0"), ("chr1", 7, 7, "does not start below its end")],
+    [
+        ("", 1, 2, "has no chromosome"),
+        ("chr1", -1, 2, "starts below 0"),
+        ("chr1", 7, 7, "does not start below its end"),
+    ],
 )
 def test_intervals_are_checked_at_the_door(chrom, start, end, fault):
     table = pd.DataFrame({"chrom": ["chr1", chrom], "start": [1, start], "end": [5, end]}, index=["a", "b"])
@@ -197,5 +204,5 @@ def test_a_gzip_bomb_is_not_unpacked(monkeypatch):
 
 
 def test_a_missing_bed_is_named(tmp_path):
-    with pytest.raises(RegionError, match="absent.bed cannot be read: No such file"):
+    with pytest.raises(RegionError, match=r"absent.bed cannot be read: No such file"):
         read_bed(tmp_path / "absent.bed")

@@ -5,7 +5,7 @@ import numpy as np
 
 def dense_scores(logits, same_chromosome):
     """(N, M) scores: sigmoid of the logits, which are 0 where gene and peak lie on two chromosomes."""
-    return 1 / (1 + np.exp(-np.where(same_chromosome, logits, 0.0)))
+    return (1 + np.tanh(np.where(same_chromosome, logits, 0.0).astype(np.float64) / 2)) / 2
 
 
 def dense_weights(logits, same_chromosome, places=10):

@@ -33,7 +33,9 @@ def random_multiome(
     genes["highly_variable"] = rng.random(n_genes) < 0.4
     genes.index = pd.Index([f"ENSG{number:05d}" for number in range(n_genes)])
     peaks = _intervals(rng, n_peaks, chromosomes, 500)
-    peaks.index = pd.Index([f"{c}:{s}-{e}" for c, s, e in zip(peaks["chrom"], peaks["start"], peaks["end"], strict=True)])
+    peaks.index = pd.Index(
+        [f"{c}:{s}-{e}" for c, s, e in zip(peaks["chrom"], peaks["start"], peaks["end"], strict=True)]
+    )
     types = np.resize(np.array(cell_types, dtype=object), n_cells)
     names = [f"{''.join(rng.choice(list('ACGT'), 12))}-{number}" for number in range(n_cells)]
     cells = pd.DataFrame({"cell_type": pd.Categorical(types, categories=list(cell_types))}, index=pd.Index(names))
