@@ -170,11 +170,12 @@ def test_any_number_reads_back(numbers: list[float]) -> None:
         (("links", "AAAC-1", None), 'attachment; filename="links_AAAC-1.csv"'),
         (("CD4 Naive/Tcm",), 'attachment; filename="CD4-Naive-Tcm.csv"'),
         (("naïv",), "attachment; filename=\"na-v.csv\"; filename*=UTF-8''na%C3%AFv.csv"),
-        (('a"; filename="x',), 'attachment; filename="a---filename--x.csv"'),
+        (
+            ('a"; filename="x',),
+            "attachment; filename=\"a---filename--x.csv\"; filename*=UTF-8''a-%3B-filename%3D-x.csv",
+        ),
         (("a\r\nSet-Cookie: x",), 'attachment; filename="a-Set-Cookie-x.csv"'),
     ],
 )
 def test_names_of_downloads(parts: tuple[str | None, ...], wanted: str) -> None:
-    assert attachment(*parts).startswith(wanted.split(";")[0])
-    assert "\r" not in attachment(*parts)
-    assert attachment(*parts) == wanted or parts[0].startswith('a"')
+    assert attachment(*parts) == wanted

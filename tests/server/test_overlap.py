@@ -1,12 +1,15 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bi2scope.data.regions import read_bed
 from bi2scope.server.overlap import lay_over
 
 CHROMOSOMES = st.sampled_from(["chr1", "chr2", "chrX"])
@@ -64,3 +67,33 @@ def test_a_million_overlaps_are_not_listed() -> None:
     track = lay_over(intervals, peaks)
     assert time.perf_counter() - began < 5
     assert track.score.tolist() == [n - 1] * n
+
+
+TF_PEAKS = sorted((Path(__file__).parents[3] / "shared" / "data" / "tf_cd4").glob("*.bed"))
+ATAC = Path(__file__).parents[2] / "data" / "examples" / "snare_cellline_mix_atac.h5ad"
+
+
+@pytest.mark.skipif(not TF_PEAKS, reason="the TF ChIP-seq peaks of ../shared/data are not here")
+@pytest.mark.parametrize("path", TF_PEAKS, ids=lambda path: path.stem)
+def test_real_tf_peaks_lie_where_bioframe_lays_them(path: Path) -> None:
+    import bioframe
+    import h5py
+    from anndata.io import read_elem
+
+    with h5py.File(ATAC) as file:
+        table = read_elem(file["var"])
+    peaks = pd.DataFrame(
+        {
+            "chrom": table["chrom"].astype(str).to_numpy(),
+            "start": table["chromStart"].to_numpy(np.int64),
+            "end": table["chromEnd"].to_numpy(np.int64),
+        }
+    )
+    intervals = read_bed(path).intervals
+    pairs = bioframe.overlap(peaks, intervals, how="inner", return_index=True, suffixes=("", "_tf"))
+    highest = pairs.groupby("index")["score_tf"].max().reindex(np.arange(len(peaks)))
+    track = lay_over(intervals, peaks)
+    assert len(pairs) > 100
+    np.testing.assert_array_equal(track.score, highest.fillna(0).to_numpy(np.float64))
+    np.testing.assert_array_equal(track.bound, highest.notna().to_numpy())
+    assert np.flatnonzero(track.used).tolist() == sorted(set(pairs["index_tf"].tolist()))
