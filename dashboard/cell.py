@@ -8,7 +8,7 @@ import dash_mantine_components as dmc
 from dash import dcc, html
 
 from bi2scope.dashboard import ids
-from bi2scope.dashboard.components import Parts, aria, graph
+from bi2scope.dashboard.components import Parts, aria, busy, graph
 from bi2scope.dashboard.controls import csv_link, truncated_note
 from bi2scope.dashboard.figures.heatmap import HEIGHT
 from bi2scope.dashboard.links import LINK_COLUMNS, grid
@@ -78,9 +78,7 @@ def panel() -> Parts:
                         html.Div(id=ids.HEATMAP_NOTICE),
                         html.Div(
                             [
-                                graph(
-                                    ids.HEATMAP, "gene-peak-map", clear_on_unhover=True, style={"height": MAP_HEIGHT}
-                                ),
+                                busy(the_map(), ids.HEATMAP),
                                 dcc.Tooltip(id=ids.TOOLTIP, className="tip"),
                             ],
                             className="figure-box",
@@ -109,6 +107,11 @@ def panel() -> Parts:
             className="map-and-table",
         ),
     ]
+
+
+def the_map() -> dcc.Graph:
+    """The empty map; its figure comes with the first answer."""
+    return graph(ids.HEATMAP, "gene-peak-map", clear_on_unhover=True, style={"height": MAP_HEIGHT})
 
 
 def type_options(types: Sequence[CellTypeSummary]) -> list[dict[str, str]]:

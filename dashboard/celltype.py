@@ -11,7 +11,7 @@ from dash import dcc, html
 from bi2scope.dashboard import ids
 from bi2scope.dashboard.address import scores_csv
 from bi2scope.dashboard.client import Cut
-from bi2scope.dashboard.components import Parts, graph
+from bi2scope.dashboard.components import Parts, busy, graph
 from bi2scope.dashboard.controls import (
     DEFINITION_LABELS,
     DEFINITION_SENTENCES,
@@ -52,7 +52,7 @@ def panel() -> Parts:
         html.H2("Cumulative scores along the genome"),
         html.P(id=ids.TRACKS_CAPTION, className="caption"),
         html.Div(id=ids.TRACKS_NOTICE),
-        graph(ids.TRACKS, "cumulative-scores"),
+        busy(graph(ids.TRACKS, "cumulative-scores"), ids.TRACKS),
         dcc.Store(id=ids.TRACKS_DRAWN),
         dcc.Store(id=ids.TRACK_WINDOW),
         html.H3("Highest peaks", id=ids.PEAKS_TITLE),

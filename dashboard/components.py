@@ -18,6 +18,19 @@ def aria(**named: str) -> dict[str, Any]:
     return {f"aria-{name}": value for name, value in named.items()}
 
 
+def busy(children: Part, name: str, awaited: str = "figure") -> dcc.Loading:
+    """A veil over a part of the page while what it waits for is on its way, once that takes noticeably long."""
+    target: Any = {name: awaited}
+    return dcc.Loading(
+        children,
+        target_components=target,
+        delay_show=500,
+        overlay_style={"visibility": "visible", "opacity": 0.45},
+        type="dot",
+        color="#1c7ed6",
+    )
+
+
 def graph(name: str, file_name: str, *, wheel: bool = True, mode_bar: bool = True, **rest: Any) -> dcc.Graph:
     """A graph whose pictures are saved as ``file_name``; ``wheel`` lets the mouse wheel zoom."""
     config: Any = graph_config(file_name, wheel=wheel) | ({} if mode_bar else {"displayModeBar": False})

@@ -81,6 +81,7 @@ def grid(name: str, columns: list[dict[str, Any]], class_name: str = "table") ->
             "flex": 1,
             "floatingFilter": True,
             "suppressFloatingFilterButton": True,
+            "suppressHeaderFilterButton": True,
         },
         dashGridOptions=GRID_OPTIONS,
         className=class_name,

@@ -12,7 +12,7 @@ from dash import dcc, html
 
 from bi2scope.dashboard import ids
 from bi2scope.dashboard.client import ClientError
-from bi2scope.dashboard.components import Parts, graph
+from bi2scope.dashboard.components import Parts, busy, graph
 from bi2scope.dashboard.controls import QUANTITIES, definition_control
 from bi2scope.dashboard.figures.style import SCHEMES, Scheme
 from bi2scope.dashboard.figures.tracks import Track, height_of
@@ -79,15 +79,10 @@ def panel() -> Parts:
     return [
         html.H2("TF binding beside cumulative scores"),
         html.Div(id=ids.TF_NOTICE),
-        html.Div(
-            "Drop a BED file of binding sites (ChIP-seq peaks of a factor, on the same genome build) to lay it beside "
-            "the cumulative scores of a cell type.",
-            id=ids.TF_SUMMARY,
-            className="caption",
-        ),
+        busy(instruction(), ids.TF_SUMMARY, "children"),
         html.Div(
             [
-                graph(ids.TF_TRACKS, "tf-binding", style={"height": height_of(2, HEIGHT)}),
+                busy(graph(ids.TF_TRACKS, "tf-binding", style={"height": height_of(2, HEIGHT)}), ids.TF_TRACKS),
                 dcc.Store(id=ids.TF_DRAWN),
                 dcc.Store(id=ids.TF_WINDOW),
                 html.Div(id=ids.TF_MEASURES),
@@ -96,6 +91,16 @@ def panel() -> Parts:
             style={"display": "none"},
         ),
     ]
+
+
+def instruction() -> html.Div:
+    """What to do before there is a track; its place is taken by the summary of the comparison."""
+    return html.Div(
+        "Drop a BED file of binding sites (ChIP-seq peaks of a factor, on the same genome build) to lay it beside "
+        "the cumulative scores of a cell type.",
+        id=ids.TF_SUMMARY,
+        className="caption",
+    )
 
 
 def uploaded(contents: str) -> bytes:

@@ -56,6 +56,7 @@ def embedding_figure(
 
 def frame(embedding: Embedding, scheme: Scheme, height: int, legend: bool) -> dict[str, Any]:
     """Layout: both axes named after the method, no ticks, the types below."""
+    legend_height = 20 * -(-len(type_order(embedding)) // 2)
     bare = {"showticklabels": False, "title": {"font": {"size": 11}, "standoff": 4}}
     named = [axis(scheme, "") | bare for _ in range(2)]
     for i, one in enumerate(named, start=1):
@@ -63,12 +64,13 @@ def frame(embedding: Embedding, scheme: Scheme, height: int, legend: bool) -> di
     return base_layout(
         scheme,
         height=height,
-        margin={"l": 24, "r": 6, "t": 6, "b": 24},
+        margin={"l": 24, "r": 6, "t": 6, "b": 30 + (legend_height if legend else 0)},
         showlegend=legend,
         legend={
             "orientation": "h",
-            "y": -0.12,
-            "yanchor": "top",
+            "yref": "container",
+            "y": 0.01,
+            "yanchor": "bottom",
             "x": 0,
             "font": {"size": 11},
             "itemsizing": "constant",
