@@ -46,16 +46,18 @@ def check_store(path: str | os.PathLike[str]) -> list[str]:
 
 
 def _violations(reader: StoreReader) -> Iterator[str]:
-    yield from _of_tables(reader)
-    for cell in range(reader.n_cells):
+    """Each stage stands on the one before it: a later one runs when the earlier found nothing."""
+    for stage in (_of_tables, _of_offsets, _of_cells, _of_sums):
+        found = False
         try:
-            yield from (f"cell {reader.cells.index[cell]}: {what}" for what in _of_cell(reader, cell))
+            for violation in stage(reader):
+                found = True
+                yield violation
         except StoreDamagedError as error:
+            found = True
             yield error.message
-    try:
-        yield from _of_sums(reader)
-    except StoreDamagedError as error:
-        yield error.message
+        if found:
+            return
 
 
 def _of_tables(reader: StoreReader) -> Iterator[str]:
@@ -75,6 +77,32 @@ def _of_tables(reader: StoreReader) -> Iterator[str]:
         yield "cells: the embedding is not finite"
 
 
+def _of_offsets(reader: StoreReader) -> Iterator[str]:
+    for layer, head in _layers_and_heads(reader):
+        where, links = schema.links_path(layer, head), reader.stored_links(layer, head)
+        for key, offset in ((schema.ROW_OFFSET, links.row_offset), (schema.LINK_OFFSET, links.link_offset)):
+            if offset[0] != 0 or (np.diff(offset) < 0).any():
+                yield f"{where}/{key}: does not ascend from 0"
+                return
+        for cell in range(reader.n_cells):
+            if links.n_links(cell) != links.link_offset[cell + 1] - links.link_offset[cell]:
+                yield f"cell {reader.cells.index[cell]}: {where}/n_links does not add up to {schema.LINK_OFFSET}"
+
+
+def _layers_and_heads(reader: StoreReader) -> Iterator[tuple[int, int]]:
+    for layer in range(reader.attributes.n_layers):
+        for head in range(reader.attributes.n_heads):
+            yield layer, head
+
+
+def _of_cells(reader: StoreReader) -> Iterator[str]:
+    for cell in range(reader.n_cells):
+        try:
+            yield from (f"cell {reader.cells.index[cell]}: {what}" for what in _of_cell(reader, cell))
+        except StoreDamagedError as error:
+            yield error.message
+
+
 def _of_cell(reader: StoreReader, cell: int) -> Iterator[str]:
     graph = reader.graph(cell)
     for key, index, count in (
@@ -87,10 +115,9 @@ def _of_cell(reader: StoreReader, cell: int) -> Iterator[str]:
             yield f"{key}: a stored count is not a number above zero"
         if (np.diff(index) <= 0).any():
             yield f"{key}: positions do not ascend"
-    for layer in range(reader.attributes.n_layers):
-        for head in range(reader.attributes.n_heads):
-            attention = reader.attention(cell, layer, head)
-            yield from (f"layer {layer}, head {head}: {what}" for what in _of_attention(reader, graph, attention))
+    for layer, head in _layers_and_heads(reader):
+        attention = reader.attention(cell, layer, head)
+        yield from (f"layer {layer}, head {head}: {what}" for what in _of_attention(reader, graph, attention))
 
 
 def _of_attention(reader: StoreReader, graph: CellGraph, attention: CellAttention) -> Iterator[str]:
@@ -133,10 +160,9 @@ def _of_sums(reader: StoreReader) -> Iterator[str]:
     cells = np.flatnonzero((reader.cells["cell_type"] == name).to_numpy())
     if not np.array_equal(_times_open(reader, cells), reader.cumulative(name, Cut()).n_open):
         yield f"{schema.CUMULATIVE}/{schema.N_OPEN}: wrong for {name}"
-    for layer in range(reader.attributes.n_layers):
-        for head in range(reader.attributes.n_heads):
-            for where in _differing_cuts(reader, name, cells, (layer, head)):
-                yield f"{schema.cumulative_path(layer, head)}: not the sum over the cells of {name} at {where}"
+    for layer, head in _layers_and_heads(reader):
+        for where in _differing_cuts(reader, name, cells, (layer, head)):
+            yield f"{schema.cumulative_path(layer, head)}: not the sum over the cells of {name} at {where}"
 
 
 def _times_open(reader: StoreReader, cells: npt.NDArray[np.intp]) -> npt.NDArray[np.int64]:

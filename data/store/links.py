@@ -105,6 +105,10 @@ class StoredLinks:
             denominator=self._rows("denominator", cell, cell + 1),
         )
 
+    def n_links(self, cell: int) -> int:
+        """Links of one cell by the lengths of its rows; the offsets must agree with it."""
+        return int(self._rows("n_links", cell, cell + 1).sum())
+
     def blocks(self, cells: Ints, block_links: int = BLOCK_LINKS) -> Iterator[LinkBlock]:
         """The links of some cells, a bounded number at a time.
 

@@ -152,7 +152,7 @@ class StoreReader:
             If the file fails its checksums there.
         """
         self._check_cell(cell)
-        links = self._of(layer, head)
+        links = self.stored_links(layer, head)
         with _intact(self.path, f"{schema.links_path(layer, head)}, cell {cell}"):
             return links.cell(cell)
 
@@ -171,7 +171,7 @@ class StoreReader:
         """
         if cell_type not in self.cell_types:
             raise NotFoundError("cell type", cell_type, self.cell_types)
-        links = self._of(layer, head)
+        links = self.stored_links(layer, head)
         key = (cell_type, cut, layer, head)
         kept = self._recall(key)
         if kept is None:
@@ -213,7 +213,14 @@ class StoreReader:
             while len(self._sums) > room:
                 self._sums.popitem(last=False)
 
-    def _of(self, layer: int, head: int) -> StoredLinks:
+    def stored_links(self, layer: int, head: int) -> StoredLinks:
+        """The links of one layer and head, to be read in blocks.
+
+        Raises
+        ------
+        NotFoundError
+            If there is no such layer or head.
+        """
         for kind, number, count in (
             ("layer", layer, self.attributes.n_layers),
             ("head", head, self.attributes.n_heads),

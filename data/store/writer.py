@@ -34,6 +34,7 @@ from bi2scope.data.errors import ConfigurationError, StoreError
 from bi2scope.data.multiome import Multiome
 from bi2scope.data.store import schema
 from bi2scope.data.store.cumulative import GridSums, grid_sums
+from bi2scope.data.store.disk import DiskFile
 from bi2scope.data.store.growing import GrowingLinks, chunk_length
 from bi2scope.data.store.links import StoredCounts, StoredLinks
 from bi2scope.data.store.tables import COMPRESSED, LARGEST_CHUNK, fixed_text, write_array, write_table
@@ -100,7 +101,8 @@ class StoreWriter:
         self._temporary = self.path.with_name(f"{self.path.name}.partial-{secrets.token_hex(4)}")
         self._n_written = 0
         self._summed: set[int] = set()
-        self._file = self._create()
+        self._disk = self._create()
+        self._file = h5py.File(self._disk, "w", libver=(schema.LIBVER, schema.LIBVER))
         try:
             with self._writing():
                 self._begin()
@@ -201,9 +203,9 @@ class StoreWriter:
         if not self._overwrite and self.path.exists():
             raise StoreError(f"{self.path} exists already.", "Give another path, or allow it to be overwritten.")
 
-    def _create(self) -> h5py.File:
+    def _create(self) -> DiskFile:
         try:
-            return h5py.File(self._temporary, "x", libver=(schema.LIBVER, schema.LIBVER))
+            return DiskFile(self._temporary)
         except OSError as error:
             raise self._unwritable(error) from error
 
@@ -273,28 +275,31 @@ class StoreWriter:
         with self._writing():
             self._close_links()
             self._file.close()
-            _sync(self._temporary)
+        with self._writing():
+            self._disk.sync()
+            self._disk.close()
             self._refuse_existing()
             self._temporary.replace(self.path)
-            _sync(self.path.parent)
 
     def _discard(self) -> None:
         """Close and remove the temporary file, if it is still there, whatever state it is in."""
-        with contextlib.suppress(OSError, RuntimeError, ValueError):
-            self._file.close()
+        self._file.close()
+        self._disk.close()
         self._temporary.unlink(missing_ok=True)
 
     @contextlib.contextmanager
     def _writing(self) -> Iterator[None]:
+        """Say what could not be written, and that nothing was changed."""
         try:
             yield
-        except (OSError, RuntimeError) as error:
+        except OSError as error:
             raise self._unwritable(error) from error
+        if self._disk.error is not None:
+            raise self._unwritable(self._disk.error) from self._disk.error
 
-    def _unwritable(self, error: Exception) -> StoreError:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+    def _unwritable(self, error: OSError) -> StoreError:
         return StoreError(
-            f"The store {self.path} cannot be written: {reason}.",
+            f"The store {self.path} cannot be written: {error.strerror or error}.",
             "It needs a folder that exists, the right to write there and room on the disk. Nothing was changed.",
         )
 
@@ -304,14 +309,3 @@ def _check(attributes: schema.StoreAttributes) -> None:
         raise ConfigurationError(
             f"k_max is {attributes.k_max}; a store keeps 1 to {schema.LARGEST_K_MAX} links per gene."
         )
-
-
-def _sync(path: Path) -> None:
-    """Have the operating system write a file, or a folder's entries, to the disk."""
-    if os.name == "nt" and path.is_dir():
-        return
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

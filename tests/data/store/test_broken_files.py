@@ -1,0 +1,174 @@
+"""Files that are no store, another version's, cut short or damaged: one clear sentence each, never wrong numbers."""
+
+import hashlib
+import shutil
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pytest
+from stores import tiny_store
+
+from bi2scope.data.attention import Cut
+from bi2scope.data.errors import StoreDamagedError, StoreError, StoreFormatError
+from bi2scope.data.store import schema
+from bi2scope.data.store.reader import StoreReader
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny_store(tmp_path_factory.mktemp("whole") / "s.h5", n_cells=20, k_max=8)
+
+
+@pytest.fixture
+def path(whole: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copy(whole, tmp_path / "copy.h5"))
+
+
+def refused(path: Path, kind: type[StoreError], *words: str) -> None:
+    with pytest.raises(kind) as caught:
+        StoreReader.open(path)
+    assert type(caught.value) is kind
+    assert str(path) in str(caught.value)
+    for word in words:
+        assert word in str(caught.value), str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_no_file(tmp_path: Path) -> None:
+    refused(tmp_path / "none.h5", StoreError, "does not exist", "bi2scope precompute")
+
+
+def test_a_folder(tmp_path: Path) -> None:
+    refused(tmp_path, StoreError, "is a folder")
+
+
+def test_an_empty_file(path: Path) -> None:
+    path.write_bytes(b"")
+    refused(path, StoreFormatError, "is empty")
+
+
+def test_not_hdf5(path: Path) -> None:
+    path.write_text("cell_id,gene\n")
+    refused(path, StoreFormatError, "is not an HDF5 file")
+
+
+def test_hdf5_of_something_else(path: Path) -> None:
+    with h5py.File(path, "w") as file:
+        file["X"] = np.zeros(3)
+    refused(path, StoreFormatError, "not an attention store")
+
+
+@pytest.mark.parametrize("version", [1, 7, None])
+def test_another_version_names_both(path: Path, version: int | None) -> None:
+    with h5py.File(path, "r+") as file:
+        del file.attrs["format_version"]
+        if version is not None:
+            file.attrs["format_version"] = version
+    refused(path, StoreFormatError, f"format {version}", f"reads format {schema.FORMAT_VERSION}")
+
+
+@pytest.mark.parametrize("share", [0.02, 0.3, 0.7, 0.99, 0.9999])
+def test_cut_short(path: Path, share: float) -> None:
+    content = path.read_bytes()
+    path.write_bytes(content[: int(len(content) * share)])
+    refused(path, StoreDamagedError, "damaged")
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        *schema.REQUIRED_ATTRIBUTES[2:],
+        "cells",
+        "peaks/chrom",
+        "atac/indices",
+        "links/layer0/head0/logit",
+        "cumulative/n_open",
+    ],
+)
+def test_a_missing_part_is_named(path: Path, key: str) -> None:
+    with h5py.File(path, "r+") as file:
+        if key in file.attrs:
+            del file.attrs[key]
+        else:
+            del file[key]
+    refused(path, StoreDamagedError)
+    with pytest.raises(StoreDamagedError, match=key.rsplit("/", 1)[-1]):
+        StoreReader.open(path)
+
+
+@pytest.mark.parametrize(
+    "key", ["links/layer0/head0/peak", "links/layer0/head0/n_above", "links/layer0/head0/row_offset", "rna/data",
+            "cumulative/layer0/head0/score", "cumulative/layer0/head0/truncated", "cumulative/n_open"]
+)  # fmt: skip
+def test_an_array_of_another_length_is_named(path: Path, key: str) -> None:
+    with h5py.File(path, "r+") as file:
+        values = file[key][:]
+        del file[key]
+        file[key] = values[..., :-1]
+    refused(path, StoreDamagedError, key)
+
+
+def test_a_flipped_bit_in_links_is_seen_and_named(path: Path) -> None:
+    with h5py.File(path) as file:
+        place = file["links/layer0/head0/logit"].id.get_chunk_info(0)
+    flip(path, place.byte_offset + place.size // 2)
+    with StoreReader.open(path) as reader:
+        reader.graph(0)
+        with pytest.raises(StoreDamagedError, match=r"links/layer0/head0, cell 0"):
+            reader.attention(0)
+        with pytest.raises(StoreDamagedError, match=r"cumulative scores of B cell"):
+            reader.cumulative("B cell", Cut(0.61))
+
+
+@pytest.mark.parametrize("n_bytes", [60, pytest.param(600, marks=pytest.mark.slow)])
+def test_no_flipped_byte_anywhere_gives_other_numbers(whole: Path, path: Path, n_bytes: int) -> None:
+    """Every byte is under a checksum, or does not matter: damage is told, or what is read is what was written."""
+    wanted = digest_of_everything(whole)
+    content = whole.read_bytes()
+    rng = np.random.default_rng(n_bytes)
+    told = 0
+    for position in rng.choice(len(content), n_bytes, replace=False):
+        path.write_bytes(content)
+        flip(path, int(position))
+        try:
+            assert digest_of_everything(path) == wanted, f"byte {position} changes what is read, unseen"
+        except (StoreDamagedError, StoreFormatError):
+            told += 1
+    assert told > n_bytes / 5
+
+
+def flip(path: Path, position: int) -> None:
+    with path.open("r+b") as file:
+        file.seek(position)
+        byte = file.read(1)[0]
+        file.seek(position)
+        file.write(bytes([byte ^ 0b0100_0001]))
+
+
+def digest_of_everything(path: Path) -> str:
+    sha = hashlib.sha256()
+
+    def add(value: Any) -> None:
+        sha.update(value.tobytes() if isinstance(value, np.ndarray) else str(value).encode())
+
+    with StoreReader.open(path) as reader:
+        add(reader.attributes)
+        add(reader.embedding_method)
+        for table in (reader.cells, reader.genes, reader.peaks):
+            add(table.to_csv())
+        for cell in range(reader.n_cells):
+            graph, attention = reader.graph(cell), reader.attention(cell)
+            for key in ("gene_index", "gene_count", "peak_index", "peak_count"):
+                add(getattr(graph, key))
+            for key in ("gene", "row_start", "peak", "logit", "n_above", "denominator"):
+                add(getattr(attention, key))
+        for name in reader.cell_types:
+            for threshold in schema.GRID_THRESHOLDS:
+                for k in (*schema.grid_top_k(8), None):
+                    sums = reader.cumulative(name, Cut(threshold, k))
+                    for array in (sums.links, sums.score, sums.weight, sums.n_open):
+                        add(array)
+                    add(sums.truncated)
+    return sha.hexdigest()
