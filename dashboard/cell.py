@@ -16,6 +16,7 @@ from bi2scope.server.wire import CellSummary, CellTypeSummary, Embedding, LinkTa
 
 ALL_TYPES = ""
 
+EMBEDDING_HEIGHT = 290
 MAP_HEIGHT = f"clamp({HEIGHT}px, calc(100vh - 260px), 860px)"
 """The map grows with the window."""
 
@@ -52,7 +53,7 @@ def side(types: Sequence[CellTypeSummary], cells: Sequence[CellSummary], chosen:
         html.Div(
             [
                 dmc.Text("Click a cell to open it", size="xs", c="dimmed"),
-                graph(ids.EMBEDDING, "cells", mode_bar=False, style={"height": 290}),
+                graph(ids.EMBEDDING, "cells", mode_bar=False, style={"height": EMBEDDING_HEIGHT}),
                 dcc.Store(id=ids.EMBEDDING_DRAWN),
                 html.Div(id=ids.EMBEDDING_NOTICE),
             ]
@@ -158,7 +159,8 @@ def within_type(embedding: Embedding, cell_id: str | None, cell_type: str) -> st
 def cell_title(table: LinkTable) -> dmc.Group:
     """The cell's barcode and type."""
     return dmc.Group(
-        [html.H2(table.cell_id), dmc.Badge(table.cell_type, variant="light", tt="none", size="lg")], gap="sm"
+        [html.H2(table.cell_id), dmc.Badge(table.cell_type, variant="light", tt="none", size="lg", className="kind")],
+        gap="sm",
     )
 
 

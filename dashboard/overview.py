@@ -7,9 +7,10 @@ from dash import html
 
 from bi2scope.dashboard import ids
 from bi2scope.dashboard.components import Part, Parts, graph
-from bi2scope.dashboard.figures.style import Scheme
-from bi2scope.dashboard.figures.training import training_figure
+from bi2scope.dashboard.figures.training import HEIGHT
 from bi2scope.server.wire import DatasetInfo, TrainingReport
+
+EMBEDDING_HEIGHT = 420
 
 WHAT_IS_SHOWN = (
     "Bi2Former reads the genes that a cell expresses and the peaks that are open in it, and is trained on one "
@@ -23,14 +24,19 @@ WHAT_IS_SHOWN = (
 )
 
 
-def panel(dataset: DatasetInfo, scheme: Scheme = "light") -> Parts:
+def panel(dataset: DatasetInfo) -> Parts:
     """The whole view."""
     return [
         html.Div(id=ids.OVERVIEW_NOTICE),
         html.Div(
             [
                 html.Section([html.H2("What you see"), *[html.P(text) for text in WHAT_IS_SHOWN]], className="prose"),
-                html.Section([html.H2("Cells"), graph(ids.OVERVIEW_EMBEDDING, "cells", wheel=False)]),
+                html.Section(
+                    [
+                        html.H2("Cells"),
+                        graph(ids.OVERVIEW_EMBEDDING, "cells", wheel=False, style={"height": EMBEDDING_HEIGHT}),
+                    ]
+                ),
                 html.Section([html.H2("Training"), *training_parts(dataset.training)]),
                 html.Section([html.H2("Data set and model"), facts(dataset), *notes(dataset)]),
             ],
@@ -52,7 +58,7 @@ def training_parts(report: TrainingReport | None) -> Parts:
             className="caption",
         ),
         metrics_table(report),
-        graph(ids.CURVES, "training-curves", wheel=False, figure=training_figure(report)),
+        graph(ids.CURVES, "training-curves", wheel=False, style={"height": HEIGHT}),
     ]
 
 

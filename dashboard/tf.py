@@ -55,7 +55,8 @@ def side(types: Sequence[CellTypeSummary], chosen: str | None, definition: Defin
                     style={},
                 ),
                 dmc.Text(
-                    f"BED3 to BED6+, narrowPeak; plain or .gz; at most {most // 2**20} MiB. It stays on this machine.",
+                    f"BED3 to BED6+, narrowPeak; plain or .gz, up to {most // 2**20} MiB. "
+                    "It goes to this service alone.",
                     size="xs",
                     c="dimmed",
                     mt=4,

@@ -91,7 +91,7 @@ def register_picking(app: Dash, client: Client, settings: Settings) -> None:
         if drawn == scheme:
             return ring_patch(embedding, chosen), no_update
         types = [kind.name for kind in (await client.dataset()).cell_types]
-        return embedding_figure(embedding, scheme, chosen=chosen, types=types, height=290), scheme
+        return embedding_figure(embedding, scheme, chosen=chosen, types=types, height=cell.EMBEDDING_HEIGHT), scheme
 
 
 def register_map(app: Dash, client: Client, settings: Settings) -> None:

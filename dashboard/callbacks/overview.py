@@ -6,7 +6,7 @@ from typing import Any
 
 from dash import Dash, Input, Output, no_update
 
-from bi2scope.dashboard import ids
+from bi2scope.dashboard import ids, overview
 from bi2scope.dashboard.callbacks.cell import require_view
 from bi2scope.dashboard.callbacks.page import in_browser
 from bi2scope.dashboard.client import Client
@@ -32,7 +32,7 @@ def register(app: Dash, client: Client) -> None:
         dataset, embedding = await client.dataset(), await client.embedding()
         types = [kind.name for kind in dataset.cell_types]
         curves = no_update if dataset.training is None else training_figure(dataset.training, scheme)
-        return embedding_figure(embedding, scheme, types=types, height=420), curves
+        return embedding_figure(embedding, scheme, types=types, height=overview.EMBEDDING_HEIGHT), curves
 
     in_browser(
         app,

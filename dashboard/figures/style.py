@@ -110,6 +110,7 @@ def graph_config(name: str, *, wheel: bool = False) -> dict[str, Any]:
         "responsive": True,
         "scrollZoom": wheel,
         "doubleClick": "reset",
+        "showTips": False,
         "modeBarButtonsToRemove": ["sendChartToCloud", "lasso2d", "select2d", "autoScale2d"],
         "toImageButtonOptions": {"format": "svg", "filename": name},
     }

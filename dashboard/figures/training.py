@@ -7,6 +7,8 @@ import plotly.graph_objects as go
 from bi2scope.dashboard.figures.style import SCHEMES, Scheme, axis, base_layout
 from bi2scope.server.wire import TrainingReport
 
+HEIGHT = 320
+
 
 def training_figure(report: TrainingReport, scheme: Scheme = "light") -> go.Figure:
     """Accuracy on training and validation pairs by epoch, beside chance and the baseline."""
@@ -19,9 +21,9 @@ def training_figure(report: TrainingReport, scheme: Scheme = "light") -> go.Figu
     figure = go.Figure(
         layout=base_layout(
             scheme,
-            height=320,
+            height=HEIGHT,
             margin={"l": 60, "r": 110, "t": 24, "b": 50},
-            xaxis=axis(scheme, "Epoch", tickformat="d", ticks="outside"),
+            xaxis=axis(scheme, "Epoch", dtick=max(1, len(epochs) // 10), ticks="outside"),
             yaxis=axis(scheme, "Accuracy on pairs", range=[0.35, 1.02], tickformat=".1f", ticks="outside"),
             legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
             hovermode="x unified",

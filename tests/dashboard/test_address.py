@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+import re
+from urllib.parse import urlencode
+
+import pytest
+from fastapi import FastAPI
+from hypothesis import given
+from hypothesis import strategies as st
+from service import Service
+
+from bi2scope.dashboard.address import MODEL_K, Shown, links_csv, scores_csv
+from bi2scope.dashboard.client import Cut
+from bi2scope.data.store.reader import StoreReader
+
+
+def test_no_query_opens_a_cell_at_the_models_own_k() -> None:
+    assert Shown.of_query("") == Shown(view="cell", cut=Cut(threshold=0.5, top_k=MODEL_K))
+
+
+def test_a_query_without_k_means_no_limit() -> None:
+    shown = Shown.of_query("?view=cell&cell=AAAC-1&threshold=0.9")
+    assert (shown.view, shown.cell, shown.cut) == ("cell", "AAAC-1", Cut(threshold=0.9, top_k=None))
+
+
+def test_types_come_in_number_and_imply_their_view() -> None:
+    shown = Shown.of_query("?cell_type=CD4+naive&cell_type=B%2FT&definition=links")
+    assert (shown.view, shown.cell_types, shown.definition) == ("celltype", ("CD4 naive", "B/T"), "links")
+
+
+@pytest.mark.parametrize("query", ["?threshold=nan", "?threshold=x&k=-3&layer=%00", "?view=<script>", "?k=²&head=1e3"])
+def test_what_does_not_parse_is_left_out(query: str) -> None:
+    assert Shown.of_query(query) == Shown(cut=Cut())
+
+
+@given(st.text())
+def test_any_query_opens_something_in_range(query: str) -> None:
+    cut = Shown.of_query(query).cut
+    assert 0.5 <= cut.threshold <= 1
+    assert cut.top_k is None or cut.top_k >= 1
+
+
+@given(st.text(min_size=1).filter(lambda name: name.isprintable()), st.floats(0.5, 1), st.integers(1, 50))
+def test_what_is_written_is_read_back(cell: str, threshold: float, k: int) -> None:
+    query = urlencode({"view": "tf", "cell": cell, "threshold": threshold, "k": k})
+    shown = Shown.of_query(f"?{query}")
+    assert (shown.view, shown.cell, shown.cut) == ("tf", cell, Cut(threshold, k))
+
+
+def test_the_address_in_a_csv_reopens_what_it_holds(api: FastAPI, reader: StoreReader) -> None:
+    cell, cut = str(reader.cells.index[4]), Cut(threshold=0.85, top_k=3)
+    csv = Service(api).ask("GET", links_csv(cell, cut)).text
+    written = re.search(r"^# view: (\S+)", csv, re.MULTILINE)
+    assert written is not None
+    shown = Shown.of_query(written[1].partition("?")[2])
+    assert (shown.view, shown.cell, shown.cut) == ("cell", cell, cut)
+
+
+def test_downloads_go_to_the_public_address() -> None:
+    assert links_csv("a/b", Cut(0.9, 3), "https://x.org") == (
+        "https://x.org/api/v1/cells/a%2Fb/links.csv?threshold=0.9&top_k=3&layer=0&head=0"
+    )
+    assert scores_csv("B", Cut()) == "/api/v1/celltypes/B/scores.csv?threshold=0.5&layer=0&head=0"

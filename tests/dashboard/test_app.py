@@ -1,0 +1,182 @@
+"""The dashboard mounted on the service: addresses, callbacks as the browser asks them, refusals on the screen."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from screen import ask_callback
+from service import Service
+
+import bi2scope.dashboard.callbacks.cell as cell_callbacks
+from bi2scope.dashboard import ids
+from bi2scope.dashboard.app import ASSETS, create_app
+from bi2scope.dashboard.client import Client
+from bi2scope.dashboard.settings import Settings
+from bi2scope.data.store.reader import StoreReader
+
+CUT = {"threshold": 0.6, "top_k": 5, "layer": 0, "head": 0}
+MAP = [f"{name}.{prop}" for name, prop in (
+    (ids.HEATMAP, "figure"), (ids.BINS, "data"), (ids.DRAWN, "data"), (ids.HEATMAP_CAPTION, "children"),
+    (ids.HEATMAP_NOTICE, "children"),
+)]  # fmt: skip
+TRACKS = [f"{name}.{prop}" for name, prop in (
+    (ids.TRACKS, "figure"), (ids.TRACKS, "style"), (ids.TRACKS_DRAWN, "data"), (ids.TRACKS_CAPTION, "children"),
+    (ids.PEAKS, "rowData"), (ids.PEAKS_TITLE, "children"), (ids.PEAKS_CSV, "children"),
+    (ids.TRACKS_NOTICE, "children"),
+)]  # fmt: skip
+
+
+def draw_map(screen: FastAPI, cell: str | None, view: str = "cell", window: Any = None, drawn: Any = None) -> Any:
+    inputs = {"cell.value": cell, "cut.data": CUT, "window.data": window, "scheme.data": "light", "view.value": view}
+    return ask_callback(screen, MAP, inputs, {"drawn.data": drawn})
+
+
+def draw_tracks(screen: FastAPI, types: list[str], drawn: Any = None) -> Any:
+    inputs = {
+        "types.value": types, "definition.value": "score", "cut-settled.data": CUT, "track-window.data": None,
+        "scheme.data": "light", "view.value": "celltype",
+    }  # fmt: skip
+    return ask_callback(screen, TRACKS, inputs, {"tracks-drawn.data": drawn})
+
+
+def test_page_and_service_share_one_port(screen: FastAPI) -> None:
+    service = Service(screen)
+    index = service.ask("GET", "/")
+    assert index.status_code == 200
+    assert '<html lang="en">' in index.text
+    assert service.json("/health")["status"] == "ok"
+    assert service.get("/no/such/thing").status_code == 404
+
+
+def test_nothing_is_fetched_from_another_host(screen: FastAPI) -> None:
+    index = Service(screen).ask("GET", "/").text
+    assets = "".join(path.read_text() for path in Path(ASSETS).iterdir())
+    assert "https://" not in index + assets
+    assert "//cdn" not in index + assets
+
+
+def test_a_cell_is_drawn_whole_the_first_time_and_patched_after(screen: FastAPI, reader: StoreReader) -> None:
+    cell = str(reader.cells.index[0])
+    first = draw_map(screen, cell).json()["response"]
+    assert first["heatmap"]["figure"]["data"][0]["type"] == "heatmap"
+    assert first["drawn"]["data"] == [cell, "light"]
+    assert first["heatmap-notice"]["children"] is None
+    window = {"gene_start": 2, "gene_stop": 6, "peak_start": 3, "peak_stop": 9}
+    again = draw_map(screen, cell, window=window, drawn=[cell, "light"]).json()["response"]
+    assert again["heatmap"]["figure"]["__dash_patch_update"] == "__dash_patch_update"
+    assert (again["bins"]["data"]["gene_start"], again["bins"]["data"]["peak_start"]) == (2, 3)
+
+
+def test_after_a_dropped_answer_the_next_cell_is_drawn_whole(screen: FastAPI, reader: StoreReader) -> None:
+    """The page still shows the first cell when only the slider has moved since: a patch would mix the two."""
+    first, second = map(str, reader.cells.index[:2])
+    answer = draw_map(screen, second, drawn=[first, "light"]).json()["response"]
+    assert "data" in answer["heatmap"]["figure"]
+
+
+def test_a_view_out_of_sight_costs_nothing(screen: FastAPI, reader: StoreReader) -> None:
+    assert draw_map(screen, str(reader.cells.index[0]), view="tf").status_code == 204
+    assert draw_map(screen, None).status_code == 204
+
+
+def test_a_refusal_is_shown_and_the_map_stays(screen: FastAPI) -> None:
+    answer = draw_map(screen, "no such cell").json()["response"]
+    notice = answer["heatmap-notice"]["children"]
+    assert "no such cell" in notice["props"]["title"]
+    assert "heatmap" not in answer
+
+
+def test_the_numbers_are_those_of_the_service(screen: FastAPI, reader: StoreReader) -> None:
+    cell = str(reader.cells.index[1])
+    table = Service(screen).json(f"/cells/{cell}/links", threshold=0.6, top_k=5)
+    outputs = ["link-columns.data", "links-notice.children"]
+    inputs = {"cell.value": cell, "cut-settled.data": CUT, "view.value": "cell"}
+    shown = ask_callback(screen, outputs, inputs, {}).json()["response"]["link-columns"]["data"]
+    assert shown["score"] == table["links"]["score"]
+    assert len(shown["rank"]) == table["n_links"]
+
+
+def test_tracks_and_table_of_two_types(screen: FastAPI, reader: StoreReader) -> None:
+    types = reader.cell_types[:2]
+    answer = draw_tracks(screen, types).json()["response"]
+    assert len(answer["tracks"]["figure"]["data"]) == 2
+    assert {row["cell_type"] for row in answer["peaks"]["rowData"]} == set(types)
+    best = next(row for row in answer["peaks"]["rowData"] if row["cell_type"] == types[0])
+    scores = Service(screen).json(f"/celltypes/{types[0]}/scores", threshold=0.6, top_k=5)
+    assert best["score"] == max(scores["score"])
+    drawn = answer["tracks-drawn"]["data"]
+    moved = draw_tracks(screen, types, drawn).json()["response"]
+    assert set(moved) == {"tracks", "tracks-notice"}
+
+
+def test_the_page_says_when_the_service_is_away(reader: StoreReader) -> None:
+    api = FastAPI()
+    away = httpx.MockTransport(lambda _: httpx.Response(503, text=""))
+    create_app(Settings(), api, Client(httpx.AsyncClient(transport=away, base_url="http://away")))
+    answer = ask_callback(api, ["page.children"], {"address.data": {"query": "", "at": 0}}, {}).json()
+    text = str(answer["response"]["page"]["children"])
+    assert "status 503" in text
+    assert ids.RETRY in text
+
+
+def test_an_unexpected_error_is_logged_and_shown(
+    screen: FastAPI, reader: StoreReader, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(*_: Any) -> None:
+        raise ZeroDivisionError("boom")
+
+    monkeypatch.setattr(cell_callbacks, "heatmap_figure", broken)
+    with caplog.at_level(logging.ERROR):
+        answer = draw_map(screen, str(reader.cells.index[0]))
+    assert answer.status_code == 200
+    assert "ZeroDivisionError" in str(answer.json()["sideUpdate"][ids.ALARM])
+    assert "boom" in caplog.text
+
+
+def test_a_slow_answer_does_not_hold_up_the_others(reader: StoreReader) -> None:
+    """Callbacks are asynchronous: while one waits for the service, another is answered."""
+    released = asyncio.Event()
+
+    async def service(request: httpx.Request) -> httpx.Response:
+        if "slow" in request.url.path:
+            await released.wait()
+        return httpx.Response(404, json={"error": {"type": "NotFoundError", "message": str(request.url.path)}})
+
+    async def both() -> list[str]:
+        api, done = FastAPI(), []
+        create_app(
+            Settings(), api, Client(httpx.AsyncClient(transport=httpx.MockTransport(service), base_url="http://x"))
+        )
+
+        async def ask(cell: str) -> None:
+            outputs = [dict(zip(("id", "property"), name.rsplit(".", 1), strict=True)) for name in MAP]
+            values = {
+                "cell.value": cell,
+                "cut.data": CUT,
+                "window.data": None,
+                "scheme.data": "light",
+                "view.value": "cell",
+            }
+            inputs = [{"id": k.split(".")[0], "property": k.split(".")[1], "value": v} for k, v in values.items()]
+            state = [{"id": "drawn", "property": "data", "value": None}]
+            body = {"output": f"..{'...'.join(MAP)}..", "outputs": outputs, "inputs": inputs, "state": state,
+                    "changedPropIds": ["cell.value"]}  # fmt: skip
+            async with httpx.AsyncClient(transport=httpx.ASGITransport(api), base_url="http://test") as http:
+                answer = await http.post("/_dash-update-component", json=body)
+            assert answer.status_code == 200, answer.text
+            done.append(cell)
+
+        slow = asyncio.create_task(ask("slow"))
+        await asyncio.sleep(0.05)
+        await ask("quick")
+        released.set()
+        await slow
+        return done
+
+    assert asyncio.run(both()) == ["quick", "slow"]
