@@ -252,7 +252,7 @@ def _width(rows: list[list[str]], numbers: list[int], name: str) -> int:
 def _integers(texts: list[str], numbers: list[int], column: int, field: str, name: str) -> Ints:
     good = pd.Series(texts, dtype="object").str.strip().str.fullmatch(_INTEGER).to_numpy(bool)
     if not good.all():
-        _refuse(texts, good, numbers, column, field, name, "a whole number, 0 or more")
+        _refuse(texts, good, numbers, f"column {column} ({field})", name, "a whole number, 0 or more")
     return np.array(texts, dtype="U").astype(np.int64)
 
 
@@ -263,7 +263,7 @@ def _scores(rows: list[list[str]], width: int, numbers: list[int], name: str) ->
         return np.ones(len(rows)), "none"
     scores = pd.to_numeric(pd.Series(texts), errors="coerce").to_numpy(np.float64)
     if not np.isfinite(scores).all():
-        _refuse(texts, np.isfinite(scores), numbers, column, field, name, "a number")
+        _refuse(texts, np.isfinite(scores), numbers, f"column {column} ({field})", name, "a number")
     return scores, field
 
 
@@ -278,10 +278,10 @@ def _score_column(width: int, name: str) -> tuple[int, str]:
 
 
 def _refuse(
-    texts: list[str], good: npt.NDArray[np.bool_], numbers: list[int], column: int, field: str, name: str, wanted: str
+    texts: list[str], good: npt.NDArray[np.bool_], numbers: list[int], column: str, name: str, wanted: str
 ) -> None:
     bad = int(np.flatnonzero(~good)[0])
     raise RegionError(
-        f"{name}, line {numbers[bad]}, column {column} ({field}): found {texts[bad][:40]!r}, wanted {wanted}.",
+        f"{name}, line {numbers[bad]}, {column}: found {texts[bad][:40]!r}, wanted {wanted}.",
         "Put a # before a header line." if bad == 0 else "",
     )

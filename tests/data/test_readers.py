@@ -35,9 +35,15 @@ def refused(tmp_path):
 
 def same(left, right):
     assert left.digest == right.digest
-    pd.testing.assert_frame_equal(left.cells, right.cells, check_dtype=False)
-    pd.testing.assert_frame_equal(left.genes, right.genes, check_dtype=False)
-    pd.testing.assert_frame_equal(left.peaks, right.peaks, check_dtype=False)
+    pd.testing.assert_frame_equal(
+        left.cells, right.cells, check_dtype=False, check_index_type=False, check_column_type=False
+    )
+    pd.testing.assert_frame_equal(
+        left.genes, right.genes, check_dtype=False, check_index_type=False, check_column_type=False
+    )
+    pd.testing.assert_frame_equal(
+        left.peaks, right.peaks, check_dtype=False, check_index_type=False, check_column_type=False
+    )
 
 
 # ---------------------------------------------------------------- what comes out
