@@ -138,7 +138,8 @@ def attend(query: Tensor, key: Tensor, batch: GraphBatch) -> Attention:
     )
     score = torch.sigmoid(logit)
     exponential = torch.exp(score)
-    denominator = (pads * math.exp(FLOOR)).flatten().to(score.dtype).index_add(0, row, exponential)
+    pad_sum = pads.flatten().to(score.dtype) * math.exp(FLOOR)
+    denominator = pad_sum.index_add(0, row, exponential)
     weight = torch.where(score > FLOOR, exponential / denominator[row], 0)
     return Attention(query, key, row // heads, peak, head, logit, score, weight)
 

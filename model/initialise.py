@@ -42,7 +42,7 @@ def start_from_svd(
 
 
 def feature_loadings(counts: sparse.csr_matrix, width: int, rng: np.random.Generator) -> Floats:
-    """``(n_features, <= width)`` loadings times singular values, of standard deviation 1 over all.
+    """``(n_features, <= width)`` loadings times singular values, of root mean square 1 over all.
 
     The counts are log-normalised and standardised feature by feature; the matrix stays sparse, its centre apart.
     """
@@ -64,5 +64,5 @@ def feature_loadings(counts: sparse.csr_matrix, width: int, rng: np.random.Gener
     loadings: Floats = right[order].T * singular[order]
     # The sign of a singular vector is arbitrary: the largest entry is made positive, so that runs agree.
     loadings *= np.sign(loadings[np.abs(loadings).argmax(axis=0), np.arange(rank)])
-    deviation = loadings.std()
-    return np.asarray(loadings / deviation if deviation > 0 else loadings, dtype=np.float64)
+    size = np.sqrt(np.mean(loadings**2))
+    return np.asarray(loadings / size if size > 0 else loadings, dtype=np.float64)

@@ -1,0 +1,165 @@
+import json
+import pickle
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from multiomes import random_multiome
+from safetensors import safe_open
+from safetensors.torch import save_file
+
+from bi2scope.data.errors import CheckpointError
+from bi2scope.data.multiome import Multiome
+from bi2scope.model.checkpoint import Trained, load, save
+from bi2scope.model.config import ModelConfig, protocol_defaults
+from bi2scope.model.features import Normalisation, feature_layout
+from bi2scope.model.network import Bi2Former
+
+
+@pytest.fixture
+def multiome() -> Multiome:
+    return random_multiome(5)
+
+
+@pytest.fixture
+def trained(multiome: Multiome) -> Trained:
+    config = ModelConfig(id_dim=3, hidden=4, heads=2, layers=2)
+    normalisation = Normalisation.standard(multiome.genes)
+    network = Bi2Former(config, feature_layout(multiome.genes, multiome.peaks, normalisation)).eval()
+    return Trained(
+        network, config, protocol_defaults("bi2scope")[1], multiome.genes, multiome.peaks, normalisation,
+        {"best_epoch": 3, "auroc": None}, multiome.digest,
+    )  # fmt: skip
+
+
+def read(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
+    with safe_open(path, framework="pt") as file:
+        return {name: file.get_tensor(name) for name in file.keys()}, file.metadata()  # noqa: SIM118
+
+
+def test_a_round_trip_keeps_everything(trained: Trained, tmp_path: Path) -> None:
+    path = tmp_path / "model.safetensors"
+    save(trained, path)
+    found = load(path)
+    assert found.digest == trained.digest
+    for name in ("model_config", "training_config", "normalisation", "report", "dataset_digest"):
+        assert getattr(found, name) == getattr(trained, name)
+    for one, other in ((found.genes, trained.genes), (found.peaks, trained.peaks)):
+        pd.testing.assert_frame_equal(one, other[one.columns], check_dtype=False, check_index_type=False)
+    for name, tensor in found.network.state_dict().items():
+        assert torch.equal(tensor, trained.network.state_dict()[name])
+    assert torch.equal(found.network.gene_static, trained.network.gene_static)
+    assert not found.network.training
+    assert [file.name for file in tmp_path.iterdir()] == ["model.safetensors"]
+
+
+def test_the_digest_tells_parameters_configuration_and_features_apart(trained: Trained) -> None:
+    renamed = trained.genes.rename(index={trained.genes.index[0]: "other"})
+    others = [
+        replace(trained, model_config=replace(trained.model_config, counts="log1p")),
+        replace(trained, genes=renamed),
+    ]
+    network = Bi2Former(trained.model_config, trained.network.layout)
+    network.load_state_dict(trained.network.state_dict())
+    with torch.no_grad():
+        network.fc3.bias[0] += 1e-6
+    others.append(replace(trained, network=network))
+    digests = {trained.digest, *(other.digest for other in others)}
+    assert len(digests) == 4
+
+
+def test_files_that_are_no_checkpoint_are_refused(trained: Trained, tmp_path: Path) -> None:
+    path = tmp_path / "model.safetensors"
+    for content in (b"", b"not a checkpoint", pickle.dumps({"fc1.weight": [1]}), b"\xff" * 4096):
+        path.write_bytes(content)
+        with pytest.raises(CheckpointError, match=r"is not a \.safetensors file, or is cut short"):
+            load(path)
+    with pytest.raises(CheckpointError, match="there is no such file"):
+        load(tmp_path / "absent")
+    with pytest.raises(CheckpointError):
+        load(tmp_path)
+    save(trained, path)
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(CheckpointError, match="cut short"):
+        load(path)
+
+
+def test_other_safetensors_files_and_versions_are_refused(trained: Trained, tmp_path: Path) -> None:
+    path = tmp_path / "model.safetensors"
+    save_file({"x": torch.zeros(2)}, path)
+    with pytest.raises(CheckpointError, match="not a checkpoint of bi2scope"):
+        load(path)
+    save(trained, path)
+    tensors, metadata = read(path)
+    save_file(tensors, path, metadata | {"format_version": "9"})
+    with pytest.raises(CheckpointError, match="format version 9; this program reads version 1"):
+        load(path)
+
+
+@pytest.mark.parametrize("key", ["configuration", "features", "normalisation", "report", "dataset_digest"])
+def test_missing_or_broken_descriptions_are_named(trained: Trained, tmp_path: Path, key: str) -> None:
+    path = tmp_path / "model.safetensors"
+    save(trained, path)
+    tensors, metadata = read(path)
+    save_file(tensors, path, {name: text for name, text in metadata.items() if name != key})
+    with pytest.raises(CheckpointError, match=f"description cannot be used: KeyError: '{key}'"):
+        load(path)
+    if key != "dataset_digest":
+        save_file(tensors, path, metadata | {key: "{"})
+        with pytest.raises(CheckpointError, match="description cannot be used"):
+            load(path)
+
+
+def test_parameters_of_another_size_are_named(trained: Trained, tmp_path: Path) -> None:
+    path = tmp_path / "model.safetensors"
+    save(trained, path)
+    tensors, metadata = read(path)
+    save_file(tensors | {"fc3.bias": torch.zeros(3)}, path, metadata)
+    with pytest.raises(CheckpointError, match=r"fc3\.bias is 3 in the file; its configuration wants 2"):
+        load(path)
+    save_file({name: tensor for name, tensor in tensors.items() if name != "fc1.weight"}, path, metadata)
+    with pytest.raises(CheckpointError, match=r"fc1\.weight is absent in the file; its configuration wants 4 x 8"):
+        load(path)
+    save_file(tensors | {"more": torch.zeros(1)}, path, metadata)
+    with pytest.raises(CheckpointError, match="more is 1 in the file; its configuration wants absent"):
+        load(path)
+    configuration = json.loads(metadata["configuration"])
+    configuration["model"]["depth"] = 3
+    save_file(tensors, path, metadata | {"configuration": json.dumps(configuration)})
+    with pytest.raises(CheckpointError, match="no setting named depth"):
+        load(path)
+
+
+def test_a_data_set_is_brought_to_the_models_features(trained: Trained, multiome: Multiome) -> None:
+    fewer = replace(trained, genes=trained.genes.iloc[2:9], peaks=trained.peaks.iloc[[0, 5, 6]])
+    aligned = fewer.align(multiome)
+    assert aligned.genes.index.tolist() == fewer.genes.index.tolist()
+    assert (aligned.rna != multiome.rna[:, 2:9]).nnz == 0
+    assert (aligned.atac != multiome.atac[:, [0, 5, 6]]).nnz == 0
+
+
+def test_a_data_set_of_other_features_is_refused(trained: Trained, multiome: Multiome) -> None:
+    fewer = multiome.take_features(np.arange(1, multiome.n_genes), np.arange(multiome.n_peaks))
+    with pytest.raises(CheckpointError, match=rf"lacks 1 of the model's 15 genes \({multiome.genes.index[0]}\)"):
+        trained.align(fewer)
+    moved = replace(multiome, genes=multiome.genes.assign(start=multiome.genes["start"] + 1))
+    with pytest.raises(CheckpointError, match="15 genes lie elsewhere in this data set than in the model"):
+        trained.align(moved)
+
+
+def test_a_failed_write_leaves_the_old_file(trained: Trained, tmp_path: Path, monkeypatch) -> None:
+    path = tmp_path / "model.safetensors"
+    save(trained, path)
+    before = path.read_bytes()
+
+    def fail(*_: object) -> None:
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr("bi2scope.model.checkpoint.save_file", fail)
+    with pytest.raises(OSError, match="no space"):
+        save(replace(trained, report={}), path)
+    assert path.read_bytes() == before
+    assert [file.name for file in tmp_path.iterdir()] == ["model.safetensors"]

@@ -1,0 +1,64 @@
+import pytest
+
+from bi2scope.data.errors import ConfigurationError
+from bi2scope.model.config import ModelConfig, TrainingConfig, protocol_defaults
+
+
+def test_the_papers_protocol_is_the_published_codes() -> None:
+    model, training = protocol_defaults("paper")
+    assert (model.id_dim, model.hidden, model.layers, model.heads, model.dropout) == (256, 128, 1, 1, 0.1)
+    assert (model.counts, model.gene_attributes, model.embedding_init) == ("raw", "raw", "normal")
+    assert (training.optimiser, training.learning_rate, training.weight_decay) == ("adam", 5e-5, 1e-6)
+    assert (training.split, training.negatives, training.min_cells, training.seed) == ("pairs", "fixed", 1, 906)
+    assert (training.schedule, training.node_dropout, training.averaging) == ("constant", 0, 0)
+
+
+def test_epochs_and_seed_take_the_place_of_the_protocols() -> None:
+    _, training = protocol_defaults("bi2scope", epochs=3, seed=5)
+    assert (training.epochs, training.seed) == (3, 5)
+    assert protocol_defaults("bi2scope", epochs=training.epochs, seed=training.seed) == protocol_defaults(
+        "bi2scope", epochs=3, seed=5
+    )
+
+
+def test_configurations_survive_a_round_trip() -> None:
+    for config in protocol_defaults("bi2scope"):
+        assert type(config).from_dict(config.as_dict()) == config
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"heads": 3}, "heads must divide"),
+        ({"hidden": 0}, "hidden is 0; it must be at least 1"),
+        ({"dropout": 1.0}, "dropout is 1; it must be at least 0 and below 1"),
+        ({"dropout": float("nan")}, "dropout is nan"),
+        ({"counts": "sqrt"}, "counts is 'sqrt'; it must be one of raw, log1p"),
+    ],
+)
+def test_models_out_of_range_are_refused(change: dict[str, object], said: str) -> None:
+    with pytest.raises(ConfigurationError, match=said):
+        ModelConfig.from_dict(ModelConfig().as_dict() | change)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"epochs": 0}, "epochs is 0"),
+        ({"learning_rate": 0.0}, "learning_rate is 0; it must be above 0"),
+        ({"learning_rate": float("nan")}, "learning_rate is nan"),
+        ({"seed": -1}, "seed is -1"),
+        ({"averaging": 1.0}, "averaging is 1"),
+        ({"optimiser": "sgd"}, "one of adam, adamw"),
+        ({"split": "pairs"}, "needs split='cells'"),
+        ({"colour": 1}, "no setting named colour"),
+    ],
+)
+def test_trainings_out_of_range_are_refused(change: dict[str, object], said: str) -> None:
+    with pytest.raises(ConfigurationError, match=said):
+        TrainingConfig.from_dict(protocol_defaults("bi2scope")[1].as_dict() | change)
+
+
+def test_an_unknown_protocol_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match="one of paper, bi2scope"):
+        protocol_defaults("mine")

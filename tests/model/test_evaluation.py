@@ -1,0 +1,33 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.metrics import accuracy_score, log_loss, precision_score, recall_score, roc_auc_score
+
+from bi2scope.model.evaluation import auroc, measure, pair_weights
+
+
+@given(st.lists(st.tuples(st.integers(-3, 3), st.booleans()), min_size=2, max_size=60), st.booleans())
+def test_metrics_are_those_of_scikit_learn(rows: list[tuple[int, bool]], balanced: bool) -> None:
+    rows = [*rows, (1, True), (-1, False), (1, False), (-1, True)]
+    odds, label = np.array([row[0] + 0.1 for row in rows]), np.array([int(row[1]) for row in rows])
+    log_probability = np.column_stack((-np.logaddexp(0, odds), -np.logaddexp(0, -odds)))
+    weight = pair_weights(label, balanced=balanced)
+    found, called = measure(log_probability, label, weight), odds > 0
+    assert found["n_pairs"] == len(rows)
+    assert found["accuracy"] == pytest.approx(accuracy_score(label, called, sample_weight=weight))
+    assert found["loss"] == pytest.approx(log_loss(label, np.exp(log_probability), sample_weight=weight))
+    assert found["auroc"] == pytest.approx(roc_auc_score(label, odds))
+    for kind, name in ((1, "matched"), (0, "mismatched")):
+        for function, measured in ((precision_score, "precision"), (recall_score, "recall")):
+            wanted = function(label, called, sample_weight=weight, pos_label=kind, zero_division=0)
+            assert found[f"{measured}_{name}"] == pytest.approx(wanted)
+
+
+def test_balanced_classes_weigh_the_same() -> None:
+    weight = pair_weights(np.array([1, 0, 0, 0, 0]), balanced=True)
+    assert weight.tolist() == [0.5, 0.125, 0.125, 0.125, 0.125]
+
+
+def test_auroc_needs_both_classes() -> None:
+    assert auroc(np.array([0.1, 0.9]), np.array([True, True])) is None
