@@ -46,7 +46,7 @@ def feature_loadings(counts: sparse.csr_matrix, width: int, rng: np.random.Gener
 
     The counts are log-normalised and standardised feature by feature; the matrix stays sparse, its centre apart.
     """
-    values = log_normalised(counts)
+    values = log_normalised(counts).astype(np.float64)
     mean = np.asarray(values.mean(axis=0)).ravel()
     square = np.asarray(values.multiply(values).mean(axis=0)).ravel()
     scale = 1 / (np.sqrt(np.maximum(square - mean**2, 0)) + _SOFTENING)
