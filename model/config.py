@@ -188,7 +188,7 @@ _PAPER = (
 
 _BI2SCOPE = (
     ModelConfig(
-        id_dim=64, hidden=128, dropout=0.2, counts="log1p", gene_attributes="standardised", embedding_init="svd"
+        id_dim=32, hidden=128, dropout=0.2, counts="log1p", gene_attributes="standardised", embedding_init="svd"
     ),
     TrainingConfig(
         protocol="bi2scope",
@@ -197,7 +197,7 @@ _BI2SCOPE = (
         epochs=6,
         batch_size=16,
         optimiser="adamw",
-        learning_rate=1e-3,
+        learning_rate=2e-3,
         weight_decay=0.01,
         schedule="cosine",
         node_dropout=0.5,
