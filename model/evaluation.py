@@ -20,6 +20,12 @@ _GRAPHS_AT_ONCE = 64
 Floats = npt.NDArray[np.float64]
 
 
+def evaluate(network: Bi2Former, multiome: Multiome, pairs: Pairs, *, balanced: bool) -> dict[str, Any]:
+    """Metrics of a network on pairs; see :func:`measure`, and :func:`pair_weights` for ``balanced``."""
+    weight = pair_weights(pairs.label, balanced=balanced)
+    return measure(predict(network, multiome, pairs), pairs.label, weight)
+
+
 def predict(network: Bi2Former, multiome: Multiome, pairs: Pairs) -> Floats:
     """``(n_pairs, 2)`` log-probabilities of mismatched and matched; the network is left in evaluation mode."""
     network.eval()

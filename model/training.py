@@ -27,7 +27,7 @@ from bi2scope.model import baseline
 from bi2scope.model.batch import collate
 from bi2scope.model.checkpoint import Trained
 from bi2scope.model.config import ModelConfig, TrainingConfig
-from bi2scope.model.evaluation import measure, pair_weights, predict
+from bi2scope.model.evaluation import evaluate, pair_weights
 from bi2scope.model.features import GENE_COLUMNS, PEAK_COLUMNS, Normalisation, feature_layout
 from bi2scope.model.initialise import start_from_svd
 from bi2scope.model.memory import keep_freed_memory
@@ -215,12 +215,6 @@ class _Run:
 
 class _NotFiniteError(Exception):
     """The loss of a step is not a finite number."""
-
-
-def evaluate(network: Bi2Former, multiome: Multiome, pairs: Pairs, *, balanced: bool) -> dict[str, Any]:
-    """Metrics of a network on pairs; see :func:`bi2scope.model.evaluation.measure`."""
-    weight = pair_weights(pairs.label, balanced=balanced)
-    return measure(predict(network, multiome, pairs), pairs.label, weight)
 
 
 def _merit(metrics: dict[str, Any]) -> tuple[float, float]:
