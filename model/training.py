@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import math
-import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,13 +15,13 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
-from tqdm import tqdm
 
 from bi2scope.data.errors import TrainingError
 from bi2scope.data.features import frequent_features
 from bi2scope.data.graph import CellGraph, cell_graph
 from bi2scope.data.multiome import Multiome
 from bi2scope.data.pairs import Pairs
+from bi2scope.data.progress import progress_bar
 from bi2scope.model import baseline
 from bi2scope.model.batch import collate
 from bi2scope.model.checkpoint import Trained
@@ -135,7 +134,7 @@ class _Run:
         if config.averaging:
             mean = get_ema_multi_avg_fn(config.averaging)  # type: ignore[no-untyped-call]
             self.average = AveragedModel(network, multi_avg_fn=mean)
-        self.bar = tqdm(total=n_steps, desc="Train", unit="step", disable=not progress, file=sys.stderr)
+        self.bar = progress_bar(total=n_steps, what="Train", unit="step", shown=progress)
 
     def epochs(self) -> tuple[list[dict[str, Any]], _Best]:
         """Train all epochs; the history, and the epoch to keep."""

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-from tqdm import tqdm
 
 from bi2scope.data.attention import FLOOR
 from bi2scope.data.graph import cell_graph
 from bi2scope.data.multiome import Multiome
+from bi2scope.data.progress import progress_bar
 from bi2scope.data.store.schema import StoreAttributes
 from bi2scope.data.store.writer import StoreWriter
 from bi2scope.model.checkpoint import Trained
@@ -19,14 +19,32 @@ from bi2scope.precompute.embed import embed
 from bi2scope.precompute.summarize import summarize
 
 
+@dataclass(frozen=True)
+class BuildOptions:
+    """What a store shall hold.
+
+    Parameters
+    ----------
+    k_max
+        Links kept per gene, cell, layer and head.
+    name
+        What the data set is called on the screen; the file's name without its ending when empty.
+    overwrite
+        Whether a file that is there may be replaced.
+    """
+
+    k_max: int = 50
+    name: str = ""
+    overwrite: bool = False
+
+
 def precompute(
     trained: Trained,
     multiome: Multiome,
     path: str | Path,
+    options: BuildOptions | None = None,
     *,
-    k_max: int = 50,
     progress: bool = True,
-    overwrite: bool = False,
 ) -> Path:
     """Write the attention of every cell into one store.
 
@@ -40,12 +58,10 @@ def precompute(
         The cells, as they were read.
     path
         Where the store shall stand; it appears there when it is whole and not before.
-    k_max
-        Links kept per gene, cell, layer and head.
+    options
+        What it shall hold; the defaults when left out.
     progress
         Whether to show what is being done, with cells per second and the time left.
-    overwrite
-        Whether a file at ``path`` may be replaced.
 
     Returns
     -------
@@ -58,15 +74,16 @@ def precompute(
     StoreError
         If the store cannot be written.
     """
+    options = options or BuildOptions()
     target = Path(path)
     aligned = trained.align(multiome)
-    attributes = _attributes(trained, multiome, aligned, target.stem, k_max)
-    with StoreWriter(target, aligned, attributes, overwrite=overwrite) as writer:
+    attributes = _attributes(trained, multiome, aligned, options.name or target.stem, options.k_max)
+    with StoreWriter(target, aligned, attributes, overwrite=options.overwrite) as writer:
         if progress:
             print(f"Embed {multiome.n_cells:,} cells by their RNA", file=sys.stderr, flush=True)
         writer.write_embedding(embed(multiome))
-        for cell in tqdm(range(aligned.n_cells), desc="Attend", unit="cell", disable=not progress):
-            writer.write_cell(attend(trained, cell_graph(aligned, cell, cell), k_max))
+        for cell in progress_bar(range(aligned.n_cells), what="Attend", unit="cell", shown=progress):
+            writer.write_cell(attend(trained, cell_graph(aligned, cell, cell), options.k_max))
         summarize(writer, aligned.cell_types, progress)
     return target
 

@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from bi2scope.data.errors import CheckpointError, InputError, StoreError
-from bi2scope.data.examples import example_pair
+from bi2scope.data.examples.pair import NAME, example_pair
 from bi2scope.data.multiome import Multiome
 from bi2scope.data.readers import read_h5ad_pair
 from bi2scope.data.store.reader import StoreReader
 from bi2scope.model.checkpoint import Trained, load, save
 from bi2scope.model.config import protocol_defaults
 from bi2scope.model.training import train
-from bi2scope.precompute.build import precompute
+from bi2scope.precompute.build import BuildOptions, precompute
 
 T = TypeVar("T")
 
@@ -74,7 +74,9 @@ def build_demo(folder: Path, epochs: int | None = None) -> Demo:
         seconds.append(("precompute", None))
     else:
         model = trained
-        _timed(seconds, "precompute", lambda: precompute(model, multiome, store, overwrite=True))
+        _timed(
+            seconds, "precompute", lambda: precompute(model, multiome, store, BuildOptions(name=NAME, overwrite=True))
+        )
     return Demo(checkpoint, store, trained.report, tuple(seconds))
 
 

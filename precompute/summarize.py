@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from tqdm import tqdm
-
+from bi2scope.data.progress import progress_bar
 from bi2scope.data.store.writer import StoreWriter
 
 
@@ -22,7 +21,7 @@ def summarize(writer: StoreWriter, cell_types: list[str], progress: bool = True)
     progress
         Whether to show a progress bar.
     """
-    with tqdm(cell_types, desc="Sum cell types", unit="type", disable=not progress) as bar:
+    with progress_bar(cell_types, what="Sum cell types", unit="type", shown=progress) as bar:
         for code, name in enumerate(bar):
             bar.set_postfix_str(name)
             writer.write_cumulative(code)

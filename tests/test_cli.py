@@ -72,7 +72,7 @@ def test_what_is_not_a_store_is_refused(verb: str, tmp_path: Path) -> None:
 
 
 def test_a_checkpoint_that_is_not_one_is_refused(tmp_path: Path) -> None:
-    from bi2scope.data.examples import example_pair
+    from bi2scope.data.examples.pair import example_pair
 
     rna, atac = map(str, example_pair())
     model = tmp_path / "model.safetensors"

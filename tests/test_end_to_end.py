@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from bi2scope.cli import app as command
 from bi2scope.dashboard.client import Client
 from bi2scope.data.attention import Cut, score_of
-from bi2scope.data.examples import example_pair
+from bi2scope.data.examples.pair import example_pair
 from bi2scope.data.readers import read_h5ad_pair
 from bi2scope.data.store.reader import StoreReader
 from bi2scope.model.checkpoint import load
@@ -68,7 +68,7 @@ def test_nothing_temporary_is_left_behind(folder: Path) -> None:
 
 def test_links_on_the_wire_are_those_of_the_model(folder: Path) -> None:
     """Recompute one cell's logits from the checkpoint, densely, and compare what the client receives."""
-    from dense import dense_attention
+    from dense_model import dense_logits
 
     trained = load(folder / "model.safetensors")
     multiome = trained.align(read_h5ad_pair(folder / "rna.h5ad", folder / "atac.h5ad"))
@@ -87,7 +87,7 @@ def test_links_on_the_wire_are_those_of_the_model(folder: Path) -> None:
             np.testing.assert_allclose(table.links.logit, expected.logit, atol=1e-6)
 
             graph = reader.graph(17)
-            logits = dense_attention(trained, multiome, graph)
+            (logits,) = dense_logits(trained, graph)
             rows = np.searchsorted(graph.gene_index, expected.gene)
             columns = np.searchsorted(graph.peak_index, expected.peak)
             np.testing.assert_allclose(expected.logit, logits[rows, columns], atol=1e-4)

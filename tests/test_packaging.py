@@ -11,10 +11,12 @@ PACKAGES = ("data", "model", "precompute", "server", "dashboard")
 
 
 def tracked_files() -> list[str]:
-    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False)
+    """Files that git tracks, or would: those on disk that it does not ignore."""
+    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
+    listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     if listed.returncode:
         pytest.skip("not a git checkout")
-    return listed.stdout.splitlines()
+    return [name for name in listed.stdout.splitlines() if (ROOT / name).exists()]
 
 
 @pytest.fixture(scope="module")

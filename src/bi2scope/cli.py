@@ -64,7 +64,9 @@ AtacLayerOption = Annotated[
     str | None, typer.Option("--atac-layer", help="Layer that holds the ATAC counts, when X does not.")
 ]
 OverwriteOption = Annotated[bool, typer.Option("--overwrite", help="Replace the file if it is there.")]
-PortOption = Annotated[int, typer.Option("--port", min=1, max=65535, help="Port on 127.0.0.1.")]
+PortOption = Annotated[
+    int | None, typer.Option("--port", min=1, max=65535, help="Port on 127.0.0.1; 8050, or BI2SCOPE_PORT.")
+]
 OpenOption = Annotated[bool, typer.Option("--open/--no-open", help="Open the page in the web browser.")]
 StoreArgument = Annotated[Path, typer.Argument(metavar="STORE", help="An attention store (.h5).")]
 
@@ -120,6 +122,7 @@ def precompute(
     atac: AtacOption,
     out: Annotated[Path, typer.Option("--out", help="Attention store to write (.h5).")],
     k_max: Annotated[int, typer.Option("--k-max", min=1, help="Links kept per gene, cell, layer and head.")] = 50,
+    name: Annotated[str, typer.Option("--name", help="What the data set is called on the screen.")] = "",
     rna_layer: RnaLayerOption = None,
     atac_layer: AtacLayerOption = None,
     overwrite: OverwriteOption = False,
@@ -128,13 +131,14 @@ def precompute(
     from bi2scope.data.files import require_absent
     from bi2scope.data.readers import read_h5ad_pair
     from bi2scope.model.checkpoint import load
+    from bi2scope.precompute.build import BuildOptions
     from bi2scope.precompute.build import precompute as build_store
 
     require_absent(out, overwrite)
     trained = load(model)
     multiome = read_h5ad_pair(rna, atac, rna_layer=rna_layer, atac_layer=atac_layer)
     report_notes(multiome.notes)
-    build_store(trained, multiome, out, k_max=k_max, overwrite=overwrite)
+    build_store(trained, multiome, out, BuildOptions(k_max, name, overwrite))
     typer.echo(f"Wrote {out}. Browse it with: bi2scope serve {out}")
 
 
@@ -169,7 +173,7 @@ def check(store: StoreArgument) -> None:
 
 
 @app.command()
-def serve(store: StoreArgument, port: PortOption = 8050, open_page: OpenOption = True) -> None:
+def serve(store: StoreArgument, port: PortOption = None, open_page: OpenOption = True) -> None:
     """Serve the API and the dashboard over an attention store, on 127.0.0.1."""
     run_server(store, port, open_page)
 
@@ -179,7 +183,7 @@ def demo(
     folder: Annotated[Path, typer.Option("--folder", help="Where the model and the store go, and are reused.")] = Path(
         "bi2scope-demo"
     ),
-    port: PortOption = 8050,
+    port: PortOption = None,
     open_page: OpenOption = True,
     serve_after: Annotated[
         bool, typer.Option("--serve/--no-serve", help="Serve when done, or stop after the store is made.")
@@ -196,7 +200,7 @@ def demo(
         run_server(built.store, port, open_page)
 
 
-def run_server(store: Path, port: int, open_page: bool) -> None:
+def run_server(store: Path, port: int | None, open_page: bool) -> None:
     """Serve one store on 127.0.0.1 until interrupted: the API and, on the same port, the dashboard."""
     import uvicorn
 
@@ -206,9 +210,9 @@ def run_server(store: Path, port: int, open_page: bool) -> None:
     from bi2scope.data.store.reader import StoreReader
     from bi2scope.server.app import create_app as create_api
     from bi2scope.server.ports import require_free_port
-    from bi2scope.server.settings import Settings
+    from bi2scope.server.settings import load_settings
 
-    settings = Settings(port=port)
+    settings = load_settings(port=port)
     require_free_port(settings.host, settings.port)
     with StoreReader.open(store) as reader:
         api = create_api(settings, reader)

@@ -12,7 +12,7 @@ import pytest
 
 from bi2scope.data import examples
 from bi2scope.data.errors import DatasetError
-from bi2scope.data.examples import example_pair
+from bi2scope.data.examples.pair import example_pair
 from bi2scope.data.readers import read_h5ad_pair
 from bi2scope.data.regions import parse_peak_name
 

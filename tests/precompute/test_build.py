@@ -21,7 +21,7 @@ from bi2scope.model.config import ModelConfig, protocol_defaults
 from bi2scope.model.features import Normalisation, feature_layout
 from bi2scope.precompute import build
 from bi2scope.precompute.attend import attend
-from bi2scope.precompute.build import precompute
+from bi2scope.precompute.build import BuildOptions, precompute
 
 SEEN_GENES, SEEN_PEAKS = np.arange(0, 80, 2), np.arange(5, 300)
 
@@ -49,7 +49,9 @@ def trained(cells: Multiome) -> Trained:
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory, cells: Multiome, trained: Trained) -> Path:
-    return precompute(trained, cells, tmp_path_factory.mktemp("build") / "mix.h5", k_max=7, progress=False)
+    return precompute(
+        trained, cells, tmp_path_factory.mktemp("build") / "mix.h5", BuildOptions(k_max=7), progress=False
+    )
 
 
 def test_the_store_is_sound(store: Path) -> None:
@@ -122,7 +124,7 @@ def test_the_store_says_where_it_comes_from(store: Path, cells: Multiome, traine
 def test_progress_is_shown_in_cells_with_rate(
     tmp_path: Path, cells: Multiome, trained: Trained, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    precompute(trained, cells, tmp_path / "s.h5", k_max=3)
+    precompute(trained, cells, tmp_path / "s.h5", BuildOptions(k_max=3))
     said = capsys.readouterr()
     assert "Embed 12 cells" in said.err
     assert "12/12" in said.err
@@ -163,6 +165,6 @@ def test_a_failing_model_leaves_nothing(
 def test_overwriting_when_told(tmp_path: Path, cells: Multiome, trained: Trained) -> None:
     path = tmp_path / "s.h5"
     path.write_text("old")
-    precompute(trained, cells, path, k_max=2, progress=False, overwrite=True)
+    precompute(trained, cells, path, BuildOptions(k_max=2, overwrite=True), progress=False)
     with StoreReader.open(path) as reader:
         assert reader.attributes.k_max == 2

@@ -1,0 +1,26 @@
+"""What an attention store holds, as lines for people."""
+
+from __future__ import annotations
+
+from bi2scope.data.store.reader import StoreReader
+
+
+def store_summary(reader: StoreReader) -> list[tuple[str, str]]:
+    """Name and value of what is worth knowing about a store, in reading order."""
+    about = reader.attributes
+    sizes = reader.cells["cell_type"].value_counts()
+    types = ", ".join(f"{name} ({sizes[name]:,})" for name in reader.cell_types)
+    megabytes = reader.path.stat().st_size / 1e6
+    return [
+        ("store", f"{reader.path} ({megabytes:,.1f} MB, format {about.format_version})"),
+        ("data set", about.name),
+        ("made", f"{about.created} by {about.generator}"),
+        ("cells", f"{len(reader.cells):,}: {types}"),
+        ("features", f"{len(reader.genes):,} genes, {len(reader.peaks):,} peaks"),
+        ("model", f"{about.n_layers} layer(s), {about.n_heads} head(s), {about.n_parameters:,} parameters"),
+        ("links", f"up to {about.k_max} per gene, cell, layer and head, of score above {about.floor:g}"),
+        ("embedding", reader.embedding_method),
+        ("data digest", about.dataset_digest),
+        ("model digest", about.model_digest),
+        *(("note", note) for note in about.notes),
+    ]
