@@ -1,0 +1,230 @@
+"""The cell view in a real browser: pick a cell, move both sliders, and compare screen, table, CSV and service."""
+
+from __future__ import annotations
+
+import csv
+import io
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from bi2scope.data.store.reader import StoreReader
+
+if TYPE_CHECKING:
+    from conftest import Watched
+
+pytestmark = pytest.mark.browser
+
+DRAWN = "#heatmap .heatmaplayer image"
+
+
+def shown_links(page: Page) -> int:
+    return int(page.inner_text("#n-links").replace(",", ""))
+
+
+def press(page: Page, slider: str, key: str, times: int) -> None:
+    page.get_by_role("slider", name=slider, exact=True).focus()
+    for _ in range(times):
+        page.keyboard.press(key)
+
+
+def pick_cell(page: Page, name: str) -> None:
+    box = page.get_by_role("combobox", name="Cell (barcode)")
+    box = box if box.count() else page.get_by_role("textbox", name="Cell (barcode)")
+    box.click()
+    box.fill(name[:6])
+    page.get_by_role("option", name=name).click()
+    expect(page.locator("#cell-title h2")).to_have_text(name)
+
+
+def table_rows(page: Page) -> list[dict[str, Any]]:
+    """Every row that the table holds, seen or not, from the grid itself."""
+    rows: list[dict[str, Any]] = page.evaluate(
+        """async () => {
+            const grid = await dash_ag_grid.getApiAsync("links"), rows = [];
+            grid.forEachNode((node) => rows.push(node.data));
+            return rows;
+        }"""
+    )
+    return rows
+
+
+def wait_for_table(page: Page, n_rows: int) -> list[dict[str, Any]]:
+    for _ in range(120):
+        rows = table_rows(page)
+        if len(rows) == n_rows:
+            return rows
+        page.wait_for_timeout(250)
+    raise AssertionError(f"the table has {len(table_rows(page))} rows, the screen says {n_rows}")
+
+
+def downloaded(page: Page) -> tuple[list[str], list[dict[str, str]]]:
+    """Comment lines and rows of the CSV that the button downloads."""
+    with page.expect_download() as waiting:
+        page.get_by_role("link", name="Download links CSV").click()
+    text = waiting.value.path().read_text()
+    comments = [line for line in text.splitlines() if line.startswith("#")]
+    body = "\n".join(line for line in text.splitlines() if not line.startswith("#"))
+    return comments, list(csv.DictReader(io.StringIO(body)))
+
+
+def test_both_sliders_thin_the_links_out_and_table_csv_and_service_agree(watched: Watched, reader: StoreReader) -> None:
+    page, cell = watched.page, str(reader.cells.index[7])
+    watched.open()
+    page.wait_for_selector(DRAWN)
+    pick_cell(page, cell)
+    before = shown_links(page)
+    press(page, "Score threshold", "ArrowRight", 20)
+    expect(page.get_by_label("Score threshold, typed")).to_have_value("0.7")
+    expect(page.locator("#n-links")).not_to_have_text(f"{before:,}")
+    above = shown_links(page)
+    press(page, "Peaks per gene, k", "Home", 1)
+    press(page, "Peaks per gene, k", "ArrowRight", 1)
+    expect(page.get_by_label("Peaks per gene, k, typed")).to_have_value("2")
+    expect(page.locator("#n-links")).not_to_have_text(f"{above:,}")
+    served = watched.service(f"/cells/{cell}/links", threshold=0.7, top_k=2).json()
+    expect(page.locator("#n-links")).to_have_text(f"{served['n_links']:,}")
+    assert before > above > served["n_links"] > 0
+
+    rows = wait_for_table(page, served["n_links"])
+    comments, file = downloaded(page)
+    assert any("threshold: 0.7" in line for line in comments)
+    assert len(file) == len(rows)
+    for name in ("score", "logit", "weight", "rank", "distance_to_tss", "gene_count", "peak_count"):
+        assert [row[name] for row in rows] == served["links"][name]
+        assert [row[name] for row in rows] == pytest.approx([float(line[name]) for line in file], rel=1e-6)
+    assert [(row["gene_name"], row["peak"]) for row in rows] == [(line["gene_name"], line["peak"]) for line in file]
+    assert min(row["score"] for row in rows) > 0.7
+    assert max(row["rank"] for row in rows) == 2
+
+
+def test_k_can_be_switched_off_and_what_k_max_cut_is_said(watched: Watched, reader: StoreReader) -> None:
+    page, cell = watched.page, str(reader.cells.index[7])
+    watched.open(f"?view=cell&cell={cell}&threshold=0.5&k=2")
+    page.wait_for_selector(DRAWN)
+    limited = shown_links(page)
+    page.get_by_role("switch", name="Best k per gene").click()
+    expect(page.locator("#n-links")).not_to_have_text(f"{limited:,}")
+    served = watched.service(f"/cells/{cell}/links", threshold=0.5).json()
+    assert shown_links(page) == served["n_links"] > limited
+    assert served["truncated"]
+    expect(page.locator("#cell-numbers")).to_contain_text("Cut at k_max")
+    page.wait_for_function("!location.search.includes('k=')")
+
+
+def test_a_typed_threshold_moves_the_slider(watched: Watched) -> None:
+    page = watched.page
+    watched.open()
+    page.wait_for_selector(DRAWN)
+    box = page.get_by_label("Score threshold, typed")
+    box.fill("0.95")
+    box.press("Enter")
+    expect(page.get_by_role("slider", name="Score threshold", exact=True)).to_have_attribute("aria-valuenow", "0.95")
+    page.wait_for_function("location.search.includes('threshold=0.95')")
+
+
+def test_the_address_reopens_the_same_view_and_back_goes_back(watched: Watched, reader: StoreReader) -> None:
+    page, first = watched.page, str(reader.cells.index[2])
+    watched.open(f"?view=cell&cell={first}&threshold=0.8&k=3")
+    page.wait_for_selector(DRAWN)
+    served = watched.service(f"/cells/{first}/links", threshold=0.8, top_k=3).json()
+    expect(page.locator("#n-links")).to_have_text(f"{served['n_links']:,}")
+    page.get_by_role("button", name="Next").click()
+    expect(page.locator("#cell-title h2")).not_to_have_text(first)
+    second = page.inner_text("#cell-title h2")
+    page.wait_for_function("name => location.search.includes(encodeURIComponent(name))", arg=second)
+    assert parse_qs(urlsplit(page.url).query)["k"] == ["3"]
+    assert reader.cells.loc[second, "cell_type"] == reader.cells.loc[first, "cell_type"]
+    page.go_back()
+    expect(page.locator("#cell-title h2")).to_have_text(first)
+
+
+def test_zooming_refetches_down_to_single_links_and_hovering_names_one(watched: Watched, reader: StoreReader) -> None:
+    page, cell = watched.page, str(reader.cells.index[7])
+    watched.open(f"?view=cell&cell={cell}&threshold=0.5")
+    page.wait_for_selector(DRAWN)
+    before = page.inner_text("#heatmap-caption")
+    area = page.locator("#heatmap .nsewdrag").first.bounding_box()
+    assert area is not None
+    page.mouse.move(area["x"] + 3, area["y"] + 3)
+    page.mouse.down()
+    page.mouse.move(area["x"] + area["width"] * 0.2, area["y"] + area["height"] * 0.25, steps=6)
+    page.mouse.up()
+    expect(page.locator("#heatmap-caption")).not_to_have_text(before)
+    expect(page.locator("#heatmap-caption")).to_contain_text("each dot is one link")
+    spot = page.evaluate(
+        """() => {
+            const plot = document.querySelector("#heatmap .js-plotly-plot"), full = plot._fullLayout;
+            const trace = plot._fullData[0], area = plot.querySelector(".nsewdrag").getBoundingClientRect();
+            for (let row = 0; row < trace.z.length; row++)
+                for (let column = 0; column < trace.z[row].length; column++)
+                    if (Number.isFinite(trace.z[row][column])) {
+                        const x = full.xaxis.c2p(trace.x0 + column * trace.dx);
+                        const y = full.yaxis.c2p(trace.y0 + row * trace.dy);
+                        if (x > 5 && y > 5 && x < area.width - 5 && y < area.height - 5)
+                            return [area.x + x, area.y + y];
+                    }
+        }"""
+    )
+    page.mouse.move(*spot)
+    tip = page.locator(".tip")
+    expect(tip).to_contain_text("Distance to TSS")
+    words = tip.inner_text()
+    table = watched.service(f"/cells/{cell}/links", threshold=0.5).json()["links"]
+    pairs = {f"{gene} – {peak}" for gene, peak in zip(table["gene_name"], table["peak"], strict=True)}
+    assert words.splitlines()[0] in pairs
+
+
+def test_a_click_in_the_embedding_opens_the_cell(watched: Watched, reader: StoreReader) -> None:
+    page = watched.page
+    watched.open()
+    page.wait_for_selector(DRAWN)
+    page.wait_for_selector("#embedding .scatterlayer .point")
+    name, x, y = page.evaluate(
+        """() => {
+            const plot = document.querySelector("#embedding .js-plotly-plot"), full = plot._fullLayout;
+            const area = plot.querySelector(".nsewdrag").getBoundingClientRect(), trace = plot._fullData[1];
+            const far = [...trace.x.keys()].reduce((best, i) => (trace.x[i] > trace.x[best] ? i : best), 0);
+            const at = [full.xaxis.c2p(trace.x[far]), full.yaxis.c2p(trace.y[far])];
+            return [trace.customdata[far], area.x + at[0], area.y + at[1]];
+        }"""
+    )
+    page.mouse.move(x, y)
+    page.mouse.click(x, y)
+    expect(page.locator("#cell-title h2")).to_have_text(name)
+
+
+def test_a_stale_answer_never_overwrites_a_newer_one(watched: Watched, reader: StoreReader) -> None:
+    page, first = watched.page, str(reader.cells.index[3])
+    watched.open(f"?view=cell&cell={first}&threshold=0.5&k=5")
+    page.wait_for_selector(DRAWN)
+    held: list[Any] = []
+
+    def delay(route: Any) -> None:
+        body = route.request.post_data or ""
+        if not held and '"output":"..cell-title' in body and '"threshold":0.51' in body:
+            held.append(route)  # answered only after the newer one
+        else:
+            route.continue_()
+
+    page.route("**/_dash-update-component*", delay)
+    press(page, "Score threshold", "ArrowRight", 1)
+    page.wait_for_timeout(500)
+    assert held, "the first move asked nothing"
+    press(page, "Score threshold", "ArrowRight", 30)
+    served = watched.service(f"/cells/{first}/links", threshold=0.81, top_k=5).json()
+    expect(page.locator("#n-links")).to_have_text(f"{served['n_links']:,}")
+    held[0].continue_()
+    page.wait_for_timeout(800)
+    assert shown_links(page) == served["n_links"]
+
+
+def test_an_unknown_cell_is_explained_and_the_page_goes_on(watched: Watched, reader: StoreReader) -> None:
+    page = watched.page
+    watched.open("?view=cell&cell=nobody&threshold=0.5")
+    expect(page.locator("#heatmap-notice")).to_contain_text("nobody")
+    pick_cell(page, str(reader.cells.index[0]))
+    page.wait_for_selector(DRAWN)
+    expect(page.locator("#heatmap-notice")).to_be_empty()

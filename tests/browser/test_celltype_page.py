@@ -1,0 +1,67 @@
+"""The cell-type view in a real browser."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+import pytest
+from playwright.sync_api import expect
+
+from bi2scope.data.store.reader import StoreReader
+
+if TYPE_CHECKING:
+    from conftest import Watched
+
+pytestmark = pytest.mark.browser
+
+
+def test_tracks_table_and_download_follow_definition_and_threshold(watched: Watched, reader: StoreReader) -> None:
+    page, kind = watched.page, reader.cell_types[0]
+    watched.open(f"?view=celltype&cell_type={quote(kind)}&threshold=0.6&k=5")
+    page.wait_for_selector("#tracks .scatterlayer .trace")
+    path = f"/celltypes/{quote(kind, safe='')}/scores"
+    served = watched.service(path, threshold=0.6, top_k=5).json()
+    first = page.locator("#peaks .ag-row[row-index='0']")
+    expect(first.locator("[col-id='score']")).to_have_text(f"{max(served['score']):.3f}")
+
+    page.get_by_role("radio", name="Links").locator("xpath=following-sibling::label").first.click()
+    expect(page.locator("#tracks .ytitle")).to_have_text("Sum of links")
+    expect(first.locator("[col-id='links']")).to_have_text(f"{max(served['links']):,.0f}")
+
+    page.get_by_role("slider", name="Score threshold", exact=True).focus()
+    for _ in range(30):
+        page.keyboard.press("ArrowRight")
+    served = watched.service(path, threshold=0.9, top_k=5).json()
+    expect(first.locator("[col-id='links']")).to_have_text(f"{max(served['links']):,.0f}")
+    with page.expect_download() as waiting:
+        page.get_by_role("link", name=f"Download {kind} CSV").click()
+    lines = [line for line in waiting.value.path().read_text().splitlines() if not line.startswith("#")]
+    assert len(lines) - 1 == len(served["peak"])
+    at = lines[0].split(",").index("links")
+    assert [float(line.split(",")[at]) for line in lines[1:]] == served["links"]
+
+
+def test_the_other_views_open_from_their_tabs(watched: Watched) -> None:
+    page = watched.page
+    watched.open("?view=overview")
+    expect(page.get_by_role("heading", name="What you see")).to_be_visible()
+    page.wait_for_selector("#overview-embedding .scatterlayer .point")
+    page.get_by_role("tab", name="Cell type").click()
+    page.wait_for_selector("#tracks .scatterlayer .trace")
+    assert "view=celltype" in page.url
+    page.get_by_role("tab", name="Cell", exact=True).click()
+    page.wait_for_selector("#heatmap .heatmaplayer image")
+    expect(page.get_by_role("heading", name="What you see")).to_be_hidden()
+
+
+def test_the_dark_page_redraws_its_figures(watched: Watched) -> None:
+    page = watched.page
+    watched.open("?view=celltype")
+    page.wait_for_selector("#tracks .scatterlayer .trace")
+    page.emulate_media(color_scheme="light")
+    light = page.evaluate("document.querySelector('#tracks .js-plotly-plot')._fullLayout.font.color")
+    page.get_by_role("button", name="Light or dark").click()
+    page.wait_for_function(
+        "was => document.querySelector('#tracks .js-plotly-plot')._fullLayout.font.color !== was", arg=light
+    )

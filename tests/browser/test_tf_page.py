@@ -1,0 +1,53 @@
+"""The TF-binding view in a real browser: a BED file dropped, compared, and refused."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from playwright.sync_api import FilePayload, expect
+
+from bi2scope.data.store.reader import StoreReader
+
+if TYPE_CHECKING:
+    from conftest import Watched
+
+pytestmark = pytest.mark.browser
+
+
+def bed_of(reader: StoreReader, every: int) -> bytes:
+    """A BED file that binds every so manieth peak, with its position as the score."""
+    rows = reader.peaks.iloc[::every]
+    lines = [f"{row.chrom}\t{row.start}\t{row.end}\tsite{i}\t{i}\n" for i, row in enumerate(rows.itertuples())]
+    return "".join(lines).encode()
+
+
+def payload(name: str, content: bytes) -> FilePayload:
+    return {"name": name, "mimeType": "text/plain", "buffer": content}
+
+
+def test_two_tracks_and_four_measures_beside_accessibility(watched: Watched, reader: StoreReader) -> None:
+    page, bed = watched.page, bed_of(reader, 3)
+    watched.open("?view=tf&threshold=0.6&k=5")
+    page.set_input_files("#bed input[type=file]", files=payload("sites.bed", bed))
+    expect(page.locator("#tf-tracks .scatterlayer .trace")).to_have_count(2)
+    url = f"{watched.address}/api/v1/celltypes/{reader.cell_types[0]}/tf"
+    served = watched.post(url, {"threshold": 0.6, "top_k": 5}, "sites.bed", bed)
+    rows = page.locator("#tf-measures tbody tr")
+    expect(rows).to_have_count(4)
+    for i, measure in enumerate(("cosine", "cosine_of_ranks", "pearson", "jaccard_top_n")):
+        cells = rows.nth(i).locator("td")
+        expect(cells.nth(1)).to_have_text(f"{served[measure]:.3f}")
+        expect(cells.nth(2)).to_have_text(f"{served[f'accessibility_{measure}']:.3f}")
+    expect(page.locator("#tf-summary")).to_contain_text(f"{served['n_peaks_bound']:,} of {len(reader.peaks):,} peaks")
+
+
+def test_a_bad_bed_is_refused_in_words_and_a_good_one_mends_it(watched: Watched, reader: StoreReader) -> None:
+    page = watched.page
+    watched.open("?view=tf")
+    page.wait_for_selector("#bed input[type=file]", state="attached")
+    page.set_input_files("#bed input[type=file]", files=payload("bad.bed", b"chr1\t10\t20\nchr1\tten\t20\n"))
+    expect(page.locator("#tf-notice")).to_contain_text("bad.bed, line 2, column 2")
+    page.set_input_files("#bed input[type=file]", files=payload("good.bed", bed_of(reader, 5)))
+    expect(page.locator("#tf-notice")).to_be_empty()
+    expect(page.locator("#tf-tracks .scatterlayer .trace")).to_have_count(2)
