@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 from bi2scope.cli import app as command
 from bi2scope.dashboard.client import Client
+from bi2scope.dashboard.client import Cut as WireCut
 from bi2scope.data.attention import Cut, score_of
 from bi2scope.data.examples.pair import example_pair
 from bi2scope.data.readers import read_h5ad_pair
@@ -80,7 +81,7 @@ def test_links_on_the_wire_are_those_of_the_model(folder: Path) -> None:
             assert info.n_cells == 100
             assert info.training is not None
             cell_id = str(reader.cells.index[17])
-            table = await client.links(cell_id, threshold=THRESHOLD, top_k=TOP_K)
+            table = await client.links(cell_id, WireCut(THRESHOLD, TOP_K))
             attention = reader.attention(17)
             expected = attention.links(Cut(THRESHOLD, TOP_K))
             assert table.n_links == len(expected) > 0

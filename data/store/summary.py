@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from bi2scope.data.store.reader import StoreReader
+from bi2scope.data.training_report import accuracy_sentence
 
 
 def store_summary(reader: StoreReader) -> list[tuple[str, str]]:
@@ -20,7 +23,12 @@ def store_summary(reader: StoreReader) -> list[tuple[str, str]]:
         ("model", f"{about.n_layers} layer(s), {about.n_heads} head(s), {about.n_parameters:,} parameters"),
         ("links", f"up to {about.k_max} per gene, cell, layer and head, of score above {about.floor:g}"),
         ("embedding", reader.embedding_method),
+        ("learning", _learning(about.training)),
         ("data digest", about.dataset_digest),
         ("model digest", about.model_digest),
         *(("note", note) for note in about.notes),
     ]
+
+
+def _learning(training: dict[str, Any] | None) -> str:
+    return accuracy_sentence(training) if training else "the store says nothing of how the model was trained"

@@ -241,7 +241,7 @@ def report_notes(notes: tuple[str, ...]) -> None:
 
 def report_accuracy(report: dict[str, object]) -> None:
     """Print the held-out accuracy beside the baseline and chance."""
-    from bi2scope.model.report import accuracy_sentence
+    from bi2scope.data.training_report import accuracy_sentence
 
     typer.echo(accuracy_sentence(report))
 
