@@ -31,10 +31,15 @@ def as_csr(matrix: Any) -> sparse.csr_matrix:
 
 def kept_form(counts: sparse.csr_matrix) -> sparse.csr_matrix:
     """CSR float32 with sorted indices and without stored zeros; the counts themselves are not touched."""
-    kept = counts.astype(np.float32)
-    kept.eliminate_zeros()
-    kept.sort_indices()
-    return kept
+    return in_kept_form(counts.astype(np.float32))
+
+
+def in_kept_form(counts: sparse.csr_matrix) -> sparse.csr_matrix:
+    """The matrix itself, its indices sorted, entries of one place added up, stored zeros dropped, all in place."""
+    counts.sum_duplicates()
+    counts.eliminate_zeros()
+    counts.sort_indices()
+    return counts
 
 
 def fault_in_counts(matrix: sparse.csr_matrix, cells: pd.Index, features: pd.Index) -> str:

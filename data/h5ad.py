@@ -1,4 +1,4 @@
-"""One modality of paired cells out of an .h5ad file: cells, features and checked counts.
+"""One modality of paired cells in the layout of anndata: an .h5ad file, or one modality of an .h5mu file.
 
 Only what is needed is read (``obs``, ``var`` and one matrix), element by element, so that embeddings and graphs
 in the file cost nothing.
@@ -8,38 +8,40 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import NoReturn
 
 import h5py
 import pandas as pd
 from scipy import sparse
 
-from bi2scope.data.counts import as_csr, fault_in_counts, kept_form, normalisation_of
+from bi2scope.data.counts import fault_in_counts, normalisation_of
+from bi2scope.data.elements import element, listed, matrix, not_a_matrix, opened, spoken, table
 from bi2scope.data.errors import DatasetError
+from bi2scope.data.matrices import read_counts
+from bi2scope.data.modality import Modality, check_tables
 
-_MATRIX_HINT = "Open the file with anndata, put counts there and write it again."
+WRITE_ONE = "Write one with anndata: adata.write_h5ad(path)."
 
 
 @dataclass(frozen=True)
-class Modality:
-    """Counts of one kind, RNA or ATAC.
+class Slot:
+    """Which matrix of a modality holds the counts.
 
     Attributes
     ----------
-    source
-        Where they come from, for messages: the path, with the slot of the file when there is one.
-    obs
-        ``(n_cells,)`` rows; index the cell names, no two the same.
-    var
-        ``(n_features,)`` rows; index the feature names, no two the same.
-    counts
-        ``(n_cells, n_features)`` CSR float32, indices sorted, no stored zeros.
+    layer
+        Name of the layer; ``None`` for ``X``.
+    option
+        Name of the option that chooses it, for hints: ``"rna_layer"``.
     """
 
-    source: str
-    obs: pd.DataFrame
-    var: pd.DataFrame
-    counts: sparse.csr_matrix
+    layer: str | None
+    option: str
+
+    @property
+    def key(self) -> str:
+        """Where the matrix stands in the file."""
+        return "X" if self.layer is None else f"layers/{self.layer}"
 
 
 def read_modality(path: str | Path, layer: str | None, option: str) -> Modality:
@@ -60,56 +62,62 @@ def read_modality(path: str | Path, layer: str | None, option: str) -> Modality:
         If the file is missing, cut short or not an .h5ad, or what it holds are not counts.
     """
     path = Path(path)
-    _check_file(path)
-    try:
-        with h5py.File(path, "r") as file:
-            return _read(file, path, layer, option)
-    except OSError as error:
+    with opened(path, "an .h5ad", WRITE_ONE) as file:
+        _check_layout(file, path)
+        return modality_of(file, str(path), Slot(layer, option))
+
+
+def modality_of(group: h5py.Group, where: str, slot: Slot) -> Modality:
+    """Read the modality that a group holds: ``obs``, ``var`` and one matrix.
+
+    Parameters
+    ----------
+    group
+        An open .h5ad file, or one modality of an .h5mu file.
+    where
+        What to call it in messages.
+    slot
+        Which matrix holds the counts.
+
+    Raises
+    ------
+    DatasetError
+        As :func:`read_modality`.
+    """
+    obs, var = table(group, "obs", where), table(group, "var", where)
+    if slot.key not in group:
         raise DatasetError(
-            f"{path} cannot be read: {_first_line(error)}.", "It may be cut short or damaged; copy or make it again."
+            f"{where} has no {spoken(slot.key)}; its layers: {listed(_layers(group))}.",
+            f"Choose one with {slot.option}.",
+        )
+    counts = _counts(group, slot, where, (obs, var))
+    check_tables(obs, var, counts.shape, where, spoken(slot.key))
+    return Modality(where, obs, var, counts)
+
+
+def _counts(group: h5py.Group, slot: Slot, where: str, tables: tuple[pd.DataFrame, pd.DataFrame]) -> sparse.csr_matrix:
+    try:
+        counts = read_counts(group[slot.key])
+    except (TypeError, ValueError) as error:
+        raise DatasetError(
+            not_a_matrix(slot.key, where, error), "Open the file with anndata, put counts there and write it again."
         ) from error
+    except (OSError, RuntimeError, KeyError):
+        element(group, slot.key, where)  # says what is wrong with it
+        raise
+    if counts is None:
+        _refuse(group, slot, where, tables)
+    return counts
 
 
-def _check_file(path: Path) -> None:
-    if not path.exists():
-        raise DatasetError(f"There is no file {path}.", "Check the path.")
-    if path.is_dir():
-        raise DatasetError(f"{path} is a folder; wanted an .h5ad file.")
-    try:
-        is_hdf5 = h5py.is_hdf5(path)
-        empty = path.stat().st_size == 0
-        with path.open("rb"):
-            pass
-    except OSError as error:
-        raise DatasetError(f"{path} cannot be read: {error.strerror or error}.") from error
-    if not is_hdf5:
-        state = "is empty" if empty else "is not an HDF5 file, so not an .h5ad"
-        raise DatasetError(f"{path} {state}.", "Write one with anndata: adata.write_h5ad(path).")
-
-
-def _read(file: h5py.File, path: Path, layer: str | None, option: str) -> Modality:
-    _check_layout(file, path)
-    obs, var = _table(file, "obs", path), _table(file, "var", path)
-    slot = "X" if layer is None else f"layers/{layer}"
-    if slot not in file:
-        raise DatasetError(
-            f"{path} has no {_spoken(slot)}; its layers: {_listed(_layers(file))}.", f"Choose one with {option}."
-        )
-    matrix = _matrix(file, slot, path)
-    source = f"{path} ({_spoken(slot)})"
-    if matrix.shape != (len(obs), len(var)):
-        raise DatasetError(
-            f"{source} is {matrix.shape[0]} x {matrix.shape[1]}, but obs has {len(obs)} rows and var {len(var)}."
-        )
-    if 0 in matrix.shape:
-        raise DatasetError(f"{path} holds {len(obs)} cells and {len(var)} features; wanted some of each.")
-    for table, kind in ((obs, "cell"), (var, "feature")):
-        check_unique(table.index, kind, str(path))
-    fault = fault_in_counts(matrix, obs.index, var.index)
-    if fault:
-        kind = normalisation_of(matrix)
-        raise DatasetError(f"{source} {fault}{f'; it looks {kind}' if kind else ''}.", _hint(file, slot, path, option))
-    return Modality(str(path), obs, var, kept_form(matrix))
+def _refuse(group: h5py.Group, slot: Slot, where: str, tables: tuple[pd.DataFrame, pd.DataFrame]) -> NoReturn:
+    """Say why a matrix is none of counts, and where in the file there are some."""
+    found = matrix(group, slot.key, where)
+    source = f"{where} ({spoken(slot.key)})"
+    check_tables(*tables, found.shape, where, spoken(slot.key))
+    fault = fault_in_counts(found, tables[0].index, tables[1].index) or "holds a matrix of a kind that is not read"
+    kind = normalisation_of(found)
+    raise DatasetError(f"{source} {fault}{f'; it looks {kind}' if kind else ''}.", _hint(group, slot, where))
 
 
 def _check_layout(file: h5py.File, path: Path) -> None:
@@ -120,87 +128,34 @@ def _check_layout(file: h5py.File, path: Path) -> None:
             f"{path} is an .h5ad of anndata before 0.7.", "Open it with anndata and write it again: write_h5ad(path)."
         )
     kind = {"mod": "a MuData (.h5mu) file", "matrix": "a 10x .h5 file"}
-    found = next((name for key, name in kind.items() if key in file), f"an HDF5 file with {_listed(sorted(file))}")
-    raise DatasetError(f"{path} is {found}, not an .h5ad: it has no obs and var.")
-
-
-def check_unique(names: pd.Index, kind: str, source: str) -> None:
-    """Check that no two cells or features share a name.
-
-    Raises
-    ------
-    DatasetError
-        With the number of names that stand more than once, and examples.
-    """
-    if names.is_unique:
-        return
-    twice = names[names.duplicated()].unique()
+    found = next((name for key, name in kind.items() if key in file), f"an HDF5 file with {listed(sorted(file))}")
     raise DatasetError(
-        f"{source}: {len(twice)} {kind} name(s) stand more than once, such as {_listed(twice[:3])}.",
-        f"Make them unique ({'obs' if kind == 'cell' else 'var'}_names_make_unique() of anndata).",
+        f"{path} is {found}, not an .h5ad: it has no obs and var.",
+        "One file that holds both RNA and ATAC is read as --cells." if found in kind.values() else "",
     )
 
 
-def _element(file: h5py.File, key: str, path: Path) -> Any:
-    from anndata.io import read_elem
-
-    try:
-        return read_elem(file[key])
-    except Exception as error:  # whatever a damaged or foreign element makes anndata raise
-        raise DatasetError(f"{path}: {_spoken(key)} cannot be read ({_first_line(error)}).", _MATRIX_HINT) from error
+def _layers(group: h5py.Group) -> list[str]:
+    return sorted(group["layers"]) if "layers" in group else []
 
 
-def _table(file: h5py.File, key: str, path: Path) -> pd.DataFrame:
-    table = _element(file, key, path)
-    if not isinstance(table, pd.DataFrame):
-        raise DatasetError(f"{path}: {key} is not a table.", "Write the file with anndata: write_h5ad(path).")
-    table.index = table.index.astype(str)
-    return table
-
-
-def _matrix(file: h5py.File, slot: str, path: Path) -> sparse.csr_matrix:
-    try:
-        return as_csr(_element(file, slot, path))
-    except (TypeError, ValueError) as error:
-        raise DatasetError(
-            f"{path}: {_spoken(slot)} is not a matrix of numbers ({_first_line(error)}).", _MATRIX_HINT
-        ) from error
-
-
-def _layers(file: h5py.File) -> list[str]:
-    return sorted(file["layers"]) if "layers" in file else []
-
-
-def _hint(file: h5py.File, slot: str, path: Path, option: str) -> str:
+def _hint(group: h5py.Group, slot: Slot, where: str) -> str:
     """Where else in the file counts stand."""
-    counts = [
-        name for name in _layers(file) if f"layers/{name}" != slot and _holds_counts(file, f"layers/{name}", path)
-    ]
+    keys = [f"layers/{name}" for name in _layers(group)]
+    counts = [key.removeprefix("layers/") for key in keys if key != slot.key and _holds_counts(group, key, where)]
     if counts:
-        return f"Layers that hold counts: {_listed(counts)}; choose one with {option}={counts[0]!r}."
-    if slot != "X" and "X" in file and _holds_counts(file, "X", path):
-        return f"X holds counts: leave {option} out."
-    if "raw/X" in file and _holds_counts(file, "raw/X", path):
+        return f"Layers that hold counts: {listed(counts)}; choose one with {slot.option}={counts[0]!r}."
+    if slot.key != "X" and "X" in group and _holds_counts(group, "X", where):
+        return f"X holds counts: leave {slot.option} out."
+    if "raw/X" in group and _holds_counts(group, "raw/X", where):
         return "raw.X holds counts: write adata.raw.to_adata() to a file and read that."
     return "No layer of the file holds counts; the raw counts are needed."
 
 
-def _holds_counts(file: h5py.File, key: str, path: Path) -> bool:
+def _holds_counts(group: h5py.Group, key: str, where: str) -> bool:
     try:
-        matrix = _matrix(file, key, path)
+        found = matrix(group, key, where)
     except DatasetError:
         return False
-    cells, features = (pd.RangeIndex(size) for size in matrix.shape)
-    return not fault_in_counts(matrix, cells, features)
-
-
-def _spoken(slot: str) -> str:
-    return f"layer {slot.removeprefix('layers/')!r}" if slot.startswith("layers/") else slot
-
-
-def _listed(names: Any) -> str:
-    return ", ".join(str(name) for name in names) or "none"
-
-
-def _first_line(error: BaseException) -> str:
-    return str(error).strip().splitlines()[0].rstrip(".") if str(error).strip() else type(error).__name__
+    cells, features = (pd.RangeIndex(size) for size in found.shape)
+    return not fault_in_counts(found, cells, features)

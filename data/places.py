@@ -14,7 +14,13 @@ PLACE_COLUMNS = (("chrom", "chromStart", "chromEnd"), ("chrom", "start", "end"))
 
 NAME_COLUMNS = ("gene_name", "name", "gene_symbols")
 
+INTERVAL_COLUMN = "interval"
+"""Column in which 10x and its readers give a place, as ``chr1:100-200``; ``NA`` for a gene without one."""
+
 _PEAK_NAME = r"(.+)([:_-])([0-9]{1,12})([_-])([0-9]{1,12})"
+_GENOME = r"^((?:GRC[a-z]|hg|mm|rn)[0-9]+[A-Za-z0-9.-]*)_+(?=.)"
+"""A genome before the name of a chromosome, as 10x writes it for references of two genomes: ``GRCh38_chr1``."""
+
 _MISSING = {"", "nan", "none", "na", "n/a", "<na>", "."}
 _STRANDS = {"+": "+", "-": "-", "1": "+", "-1": "-", "+1": "+", "1.0": "+", "-1.0": "-"}
 
@@ -31,7 +37,7 @@ def gene_table(var: pd.DataFrame, source: str) -> tuple[pd.DataFrame, npt.NDArra
     ----------
     var
         ``(n_genes,)`` rows; index the gene ids; columns ``chrom``, ``chromStart``, ``chromEnd`` (or ``start``,
-        ``end``), and, when there, ``strand`` and ``gene_name``, ``name`` or ``gene_symbols``.
+        ``end``), else ``interval``, and, when there, ``strand`` and ``gene_name``, ``name`` or ``gene_symbols``.
     source
         The file, for messages.
 
@@ -48,17 +54,23 @@ def gene_table(var: pd.DataFrame, source: str) -> tuple[pd.DataFrame, npt.NDArra
         If there are no coordinates, or they are not numbers, negative, or the start is not below the end.
     """
     columns = _place_columns(var)
-    if columns is None:
+    if columns:
+        places = _places(var, columns, "gene", source)
+    elif INTERVAL_COLUMN in var.columns:
+        places = _from_intervals(var, "gene", source)
+    else:
         raise RegionError(
             f"{source}: the genes have no coordinates: the columns of var are "
             f"{', '.join(map(str, var.columns)) or 'none'}; wanted {', '.join(PLACE_COLUMNS[0])} (and strand).",
-            "Add them from a gene annotation of the genome the reads were mapped to "
-            "(scglue.data.get_gene_annotation does so).",
+            "Give a gene annotation of the genome the reads were mapped to: --genes genes.gtf.gz.",
         )
-    places = _places(var, columns, "gene", source)
     placed = places.notna().all(axis=1).to_numpy() & (places["chrom"].to_numpy() != "")
     if not placed.any():
-        raise RegionError(f"{source}: none of the {len(var)} genes has a place on a chromosome ({', '.join(columns)}).")
+        raise RegionError(
+            f"{source}: none of the {len(var)} genes has a place on a chromosome "
+            f"({', '.join(columns or (INTERVAL_COLUMN,))}).",
+            "Give a gene annotation: --genes genes.gtf.gz.",
+        )
     table = _whole(places[placed], "gene", source)
     table.insert(0, "name", _names(var)[placed])
     table["strand"] = _strands(var, source)[placed]
@@ -68,7 +80,8 @@ def gene_table(var: pd.DataFrame, source: str) -> tuple[pd.DataFrame, npt.NDArra
 def peak_table(var: pd.DataFrame, source: str) -> pd.DataFrame:
     """Peaks in the order of the file, named ``chrom:start-end``; columns ``chrom``, ``start``, ``end``.
 
-    Places come from columns as for the genes, else from the names of the peaks in any of three spellings.
+    Places come from columns as for the genes, else from the names of the peaks in any of three spellings, else from
+    the column ``interval``. A genome before the chromosome (``GRCh38_chr1``) is left out.
 
     Raises
     ------
@@ -76,7 +89,12 @@ def peak_table(var: pd.DataFrame, source: str) -> pd.DataFrame:
         If a peak has no place, or it is not one.
     """
     columns = _place_columns(var)
-    places = _places(var, columns, "peak", source) if columns else _from_names(var.index, source)
+    if columns:
+        places = _places(var, columns, "peak", source)
+    elif INTERVAL_COLUMN in var.columns and not are_peak_names(var.index):
+        places = _from_intervals(var, "peak", source)
+    else:
+        places = _from_names(var.index, source)
     lost = places.isna().any(axis=1).to_numpy() | (places["chrom"].to_numpy() == "")
     if lost.any():
         raise RegionError(
@@ -164,10 +182,43 @@ def _from_names(names: pd.Index, source: str) -> pd.DataFrame:
     )
 
 
+def _from_intervals(var: pd.DataFrame, what: str, source: str) -> pd.DataFrame:
+    """Places out of the column ``interval``; "" and NaN where none is given."""
+    text = _text(var[INTERVAL_COLUMN])
+    parts = text.str.extract(f"^{_PEAK_NAME}$")
+    fault = (text != "") & parts[0].isna()
+    if fault.any():
+        row = int(np.flatnonzero(fault)[0])
+        raise RegionError(
+            f"{source}: {what} {var.index[row]} has {text.iloc[row]!r} in {INTERVAL_COLUMN}; wanted chr:start-end "
+            f"({int(fault.sum())} of {len(var)} such {what}s)."
+        )
+    chrom = parts[0].astype("object").where(parts[0].notna(), "")
+    return pd.DataFrame({"chrom": chrom, "start": parts[2].astype(np.float64), "end": parts[4].astype(np.float64)})
+
+
 def _whole(places: pd.DataFrame, what: str, source: str) -> pd.DataFrame:
     table = places.astype({"start": np.int64, "end": np.int64})
     check_intervals(table, what, source)
+    table["chrom"] = _without_genome(table["chrom"], what, source)
     return table
+
+
+def _without_genome(chrom: pd.Series, what: str, source: str) -> pd.Series:
+    """Chromosomes without the genome that 10x writes before them (``GRCh38_chr1``)."""
+    names = pd.Series(chrom.unique(), dtype="object").astype(str)
+    genomes = names.str.extract(_GENOME)[0]
+    if genomes.isna().all():
+        return chrom
+    found = sorted(set(genomes.dropna()))
+    if len(found) > 1 or genomes.isna().any():
+        raise RegionError(
+            f"{source}: the {what}s are of several genomes: "
+            f"{', '.join(found)}{' and chromosomes without one' if genomes.isna().any() else ''}.",
+            "Keep the cells and features of one genome.",
+        )
+    bare = names.str.replace(_GENOME, "", regex=True)
+    return chrom.map(dict(zip(names, bare, strict=True))).astype("object")
 
 
 def _names(var: pd.DataFrame) -> npt.NDArray[np.object_]:

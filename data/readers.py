@@ -2,20 +2,42 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
-from natsort import natsorted, ns
 from scipy import sparse
 
+from bi2scope.data.assembly import check_one_assembly
 from bi2scope.data.errors import DatasetError
 from bi2scope.data.features import computed_attributes, given_attributes
-from bi2scope.data.h5ad import Modality, check_unique, read_modality
+from bi2scope.data.h5ad import read_modality
+from bi2scope.data.modality import Modality, check_unique, take_columns
 from bi2scope.data.multiome import Multiome
+from bi2scope.data.pairing import Names, cell_table, given_types, matching_rows, refuse_untyped
 from bi2scope.data.places import are_peak_names, check_same_naming, gene_table, peak_table
 from bi2scope.data.regions import genome_order
+
+
+@dataclass(frozen=True)
+class Leniency:
+    """What joining two modalities makes up for, aloud, instead of refusing.
+
+    Attributes
+    ----------
+    only_shared
+        Leave out cells that one modality lacks.
+    cluster_seed
+        Seed of the clusters that stand in for missing cell types; ``None`` refuses cells without types.
+    """
+
+    only_shared: bool = False
+    cluster_seed: int | None = None
+
+
+STRICT = Leniency()
 
 
 def read_h5ad_pair(
@@ -50,8 +72,11 @@ def read_h5ad_pair(
     return joined(rna, atac)
 
 
-def joined(rna: Modality, atac: Modality) -> Multiome:
+def joined(rna: Modality, atac: Modality, leniency: Leniency = STRICT) -> Multiome:
     """Two modalities as one data set: the same cells in the RNA's order, features in genome order.
+
+    The counts of the two modalities are taken over and reordered in place, so that no second copy of them is made
+    unless cells have to be left out or put into another order.
 
     Raises
     ------
@@ -63,101 +88,55 @@ def joined(rna: Modality, atac: Modality) -> Multiome:
             f"The genes of {rna.source} have names of peaks, such as {rna.var.index[0]}.",
             "Are the RNA and the ATAC file swapped?",
         )
-    atac_rows = _matching_rows(rna, atac)
-    cells, notes = _cells(rna, atac, atac_rows)
-    genes, placed = gene_table(rna.var, rna.source)
-    peaks = peak_table(atac.var, atac.source)
-    check_unique(peaks.index, "peak", atac.source)
-    check_same_naming(genes, peaks, rna.source, atac.source)
+    notes: list[str] = []
+    rows = matching_rows(rna, atac, leniency.only_shared, notes)
+    types = given_types(rna, atac, rows, notes)
+    if types is None and leniency.cluster_seed is None:
+        raise refuse_untyped(rna)
+    genes, placed, peaks = _features(rna, atac)
     if not placed.all():
         notes.append(f"{int((~placed).sum())} of {len(placed)} genes have no place on a chromosome: left out.")
 
     gene_order, peak_order = genome_order(genes), genome_order(peaks)
     rna_columns = np.flatnonzero(placed)[gene_order]
-    rna_counts = _sorted(rna.counts[:, rna_columns])
-    atac_counts = _sorted(atac.counts[atac_rows][:, peak_order])
-    kept = _cells_with_both(rna_counts, atac_counts, notes)
-    cells, rna_counts, atac_counts = cells.iloc[kept], rna_counts[kept], atac_counts[kept]
+    rna_counts, atac_counts = take_columns(rna.counts, rna_columns), take_columns(atac.counts, peak_order)
+    kept = _cells_with_both(rna_counts, atac_counts, rows, notes)
+    rna_counts, atac_counts = _take_rows(rna_counts, rows[0][kept]), _take_rows(atac_counts, rows[1][kept])
 
     genes = genes.iloc[gene_order]
     attributes = given_attributes(rna.var.iloc[rna_columns])
     if attributes is None:
         attributes, note = computed_attributes(rna_counts, genes.index)
         notes.append(note)
-    cells = cells.assign(cell_type=cells["cell_type"].cat.remove_unused_categories())
-    multiome = Multiome(
-        cells=cells,
+    types = _clusters(rna, rna_counts, attributes, leniency, notes) if types is None else types[kept]
+    return Multiome(
+        cells=cell_table(rna.obs.index[rows[0][kept]], types),
         genes=pd.concat([genes, attributes], axis=1),
         peaks=peaks.iloc[peak_order],
         rna=rna_counts,
         atac=atac_counts,
-    )
-    return replace(multiome, notes=tuple(notes))
-
-
-def _matching_rows(rna: Modality, atac: Modality) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-    """Row of the ATAC file for each cell of the RNA file."""
-    rows = atac.obs.index.get_indexer(rna.obs.index)
-    n_rna, n_atac, n_shared = len(rna.obs), len(atac.obs), int((rows >= 0).sum())
-    if n_shared == n_rna == n_atac:
-        return rows.astype(np.int64)
-    if n_shared == 0:
-        raise DatasetError(
-            f"No cell name is in both files: {rna.source} has {rna.obs.index[0]!r}, "
-            f"{atac.source} has {atac.obs.index[0]!r}.",
-            "RNA and ATAC must be of the same cells, under the same names; look for suffixes such as -1.",
-        )
-    only_rna, only_atac = rna.obs.index[rows < 0], atac.obs.index.difference(rna.obs.index, sort=False)
-    alone = [f"{len(only_rna)} only in {rna.source} (such as {only_rna[0]})"] if len(only_rna) else []
-    alone += [f"{len(only_atac)} only in {atac.source} (such as {only_atac[0]})"] if len(only_atac) else []
-    raise DatasetError(
-        f"The files hold different cells: {n_shared} names are in both, {' and '.join(alone)}.",
-        "Keep the shared cells in both: rna[shared].write_h5ad(...), atac[shared].write_h5ad(...).",
+        notes=tuple(notes),
     )
 
 
-def _cells(
-    rna: Modality, atac: Modality, atac_rows: np.ndarray[tuple[int], np.dtype[np.int64]]
-) -> tuple[pd.DataFrame, list[str]]:
-    """Cells with their types, in the RNA's order, and notes on what was decided."""
-    of_rna, of_atac = _types(rna), _types(atac)
-    notes = []
-    if of_rna is None and of_atac is None:
-        raise DatasetError(
-            f"{rna.source}: obs has no column 'cell_type'; it has "
-            f"{', '.join(map(str, rna.obs.columns)) or 'no columns'}.",
-            "Name the column of the annotation cell_type, or add one.",
-        )
-    if of_rna is None:
-        assert of_atac is not None
-        chosen, source = of_atac[atac_rows], atac.source
-        notes.append("The cell types are those of the ATAC file; the RNA file has none.")
-    else:
-        chosen, source = of_rna, rna.source
-    if of_rna is not None and of_atac is not None and (differ := int((of_rna != of_atac[atac_rows]).sum())):
-        notes.append(f"{differ} of {len(of_rna)} cells have another cell_type in the ATAC file; the RNA's is used.")
-    if (untyped := int((chosen == "").sum())) > 0:
-        raise DatasetError(
-            f"{source}: {untyped} of {len(chosen)} cells have no cell_type, such as {rna.obs.index[chosen == ''][0]}.",
-            "Give them one ('unknown' will do) or leave them out.",
-        )
-    types = pd.Categorical(chosen, categories=natsorted(set(chosen), alg=ns.IGNORECASE))
-    return pd.DataFrame({"cell_type": types}, index=pd.Index(rna.obs.index.to_numpy().astype(object))), notes
-
-
-def _types(modality: Modality) -> np.ndarray[tuple[int], np.dtype[np.object_]] | None:
-    """Cell types as text, "" where missing; ``None`` without the column."""
-    if "cell_type" not in modality.obs.columns:
-        return None
-    column = modality.obs["cell_type"].astype("object")
-    return column.where(column.notna(), "").astype(str).str.strip().to_numpy().astype(object)
+def _features(rna: Modality, atac: Modality) -> tuple[pd.DataFrame, npt.NDArray[np.bool_], pd.DataFrame]:
+    """Placed genes, which genes they are, and peaks, of one genome."""
+    genes, placed = gene_table(rna.var, rna.source)
+    peaks = peak_table(atac.var, atac.source)
+    check_unique(peaks.index, "peak", atac.source)
+    check_same_naming(genes, peaks, rna.source, atac.source)
+    check_one_assembly(genes, peaks, rna.source, atac.source)
+    return genes, placed, peaks
 
 
 def _cells_with_both(
-    rna: sparse.csr_matrix, atac: sparse.csr_matrix, notes: list[str]
-) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-    """Positions of the cells that have a gene and a peak; the others are counted in the notes."""
-    has_gene, has_peak = np.diff(rna.indptr) > 0, np.diff(atac.indptr) > 0
+    rna: sparse.csr_matrix,
+    atac: sparse.csr_matrix,
+    rows: tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]],
+    notes: list[str],
+) -> npt.NDArray[np.int64]:
+    """Positions, among the shared cells, of those that have a gene and a peak; the others are counted in the notes."""
+    has_gene, has_peak = np.diff(rna.indptr)[rows[0]] > 0, np.diff(atac.indptr)[rows[1]] > 0
     kept = np.flatnonzero(has_gene & has_peak)
     if len(kept) == 0:
         raise DatasetError(f"None of the {len(has_gene)} cells has both a count of a placed gene and one of a peak.")
@@ -169,6 +148,21 @@ def _cells_with_both(
     return kept
 
 
-def _sorted(counts: sparse.csr_matrix) -> sparse.csr_matrix:
-    counts.sort_indices()
-    return counts
+def _take_rows(counts: sparse.csr_matrix, rows: npt.NDArray[np.int64]) -> sparse.csr_matrix:
+    """Rows in the order asked for; the matrix itself if that is all of them as they stand."""
+    return counts if np.array_equal(rows, np.arange(counts.shape[0])) else counts[rows]
+
+
+def _clusters(
+    rna: Modality, counts: sparse.csr_matrix, attributes: pd.DataFrame, leniency: Leniency, notes: list[str]
+) -> Names:
+    from bi2scope.data.clusters import leiden_clusters
+
+    assert leniency.cluster_seed is not None
+    variable = attributes["highly_variable"].to_numpy(dtype=bool)
+    names, how = leiden_clusters(counts, variable, leniency.cluster_seed)
+    notes.append(
+        f"No cell types are given (obs has {', '.join(map(str, rna.obs.columns)) or 'no columns'}): the cell types "
+        f"are {how}."
+    )
+    return names

@@ -1,0 +1,83 @@
+"""Which genome assembly genes and peaks lie on, told from how far they reach on each chromosome."""
+
+from __future__ import annotations
+
+import functools
+
+import pandas as pd
+
+from bi2scope.data.errors import RegionError
+from bi2scope.data.regions import bare_chromosome
+
+ASSEMBLIES = ("hg38", "hg19", "mm10", "mm39")
+"""Assemblies that are told apart."""
+
+OVERHANG = 10_000
+"""Bases by which an interval may reach over the end of its chromosome: peaks are widened without regard to it."""
+
+FEWEST_NAMED = 0.5
+"""Share of intervals on chromosomes that an assembly knows, below which it is none of these genomes."""
+
+
+@functools.cache
+def chromosome_lengths(assembly: str) -> dict[str, int]:
+    """Length of each assembled chromosome, by its name without ``chr``; the mitochondrial one is left out."""
+    import bioframe
+
+    lengths = bioframe.assembly_info(assembly).chromsizes
+    return {bare_chromosome(str(name)): int(length) for name, length in lengths.items() if name != "chrM"}
+
+
+def fitting_assemblies(intervals: pd.DataFrame) -> tuple[str, ...]:
+    """Assemblies on whose chromosomes all intervals have room.
+
+    Parameters
+    ----------
+    intervals
+        Columns ``chrom`` and ``end``. Chromosomes that an assembly does not know (scaffolds, chrM) say nothing, but
+        most intervals must lie on chromosomes that it knows.
+
+    Returns
+    -------
+    assemblies
+        Of :data:`ASSEMBLIES`; one when the intervals tell, several when they do not reach far enough, none when
+        they are of another genome.
+    """
+    table = pd.DataFrame({"chrom": intervals["chrom"].astype(str).map(bare_chromosome), "end": intervals["end"]})
+    ends = table.groupby("chrom")["end"].agg(["max", "size"])
+    found = []
+    for assembly in ASSEMBLIES:
+        lengths = pd.Series(chromosome_lengths(assembly)).reindex(ends.index)
+        known = lengths.notna()
+        fits = (ends["max"][known] <= lengths[known] + OVERHANG).all()
+        if fits and ends["size"][known].sum() >= FEWEST_NAMED * len(table):
+            found.append(assembly)
+    return tuple(found)
+
+
+def guessed_assembly(genes: pd.DataFrame, peaks: pd.DataFrame) -> str:
+    """One assembly in words: its name, which ones it may be, or that none of those known fits."""
+    places = ["chrom", "end"]
+    fitting = fitting_assemblies(pd.concat([genes[places], peaks[places]]))
+    if len(fitting) == 1:
+        return fitting[0]
+    if fitting:
+        return f"cannot tell ({' and '.join(fitting)} fit)"
+    return f"cannot tell (none of {', '.join(ASSEMBLIES)} fits)"
+
+
+def check_one_assembly(genes: pd.DataFrame, peaks: pd.DataFrame, rna_source: str, atac_source: str) -> None:
+    """Check that genes and peaks are not plainly of two assemblies.
+
+    Raises
+    ------
+    RegionError
+        If the genes fit one assembly alone and the peaks another one alone.
+    """
+    of_genes, of_peaks = fitting_assemblies(genes), fitting_assemblies(peaks)
+    if len(of_genes) == len(of_peaks) == 1 and of_genes != of_peaks:
+        raise RegionError(
+            f"The genes of {rna_source} lie on {of_genes[0]}, the peaks of {atac_source} on {of_peaks[0]}, "
+            "judged by how far they reach on each chromosome.",
+            "Give genes of the peaks' genome: --genes genes.gtf.gz, or lift one of the two over.",
+        )
