@@ -9,6 +9,7 @@ spread more evenly than genes.
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 
 import numpy as np
@@ -111,24 +112,30 @@ def simulate_genome(config: SimulationConfig, rng: np.random.Generator) -> Genom
 
 def simulate_landscape(chromosomes: tuple[str, ...], rng: np.random.Generator) -> Landscape:
     """Draw the density of genes along chromosomes of hg38."""
-    import bioframe
-
-    assembly = bioframe.assembly_info("hg38")
     names = tuple(natural_chromosome_order(chromosomes))
-    lengths = {name: int(assembly.chromsizes[name]) for name in names}
-    empty = assembly.cytobands[assembly.cytobands["stain"].isin(EMPTY_BANDS)]
+    lengths, empty = _assembly()
     offsets = np.concatenate(([0], np.cumsum([lengths[name] for name in names]))).astype(np.int64)
     starts, ends, densities = [], [], []
     for name, offset in zip(names, offsets[:-1], strict=True):
         start = np.arange(0, lengths[name], BIN, dtype=np.int64)
         end = np.minimum(start + BIN, lengths[name])
         density = np.exp(_gaussian_process(len(start), rng))
-        for band in empty[empty["chrom"] == name].itertuples():
-            density[(end > band.start) & (start < band.end)] = 0
+        for first, last in empty.loc[empty["chrom"] == name, ["start", "end"]].to_numpy(np.int64):
+            density[(end > first) & (start < last)] = 0
         starts.append(start + offset)
         ends.append(end + offset)
         densities.append(density)
     return Landscape(names, offsets, np.concatenate(starts), np.concatenate(ends), np.concatenate(densities))
+
+
+@functools.cache
+def _assembly() -> tuple[dict[str, int], pd.DataFrame]:
+    """Lengths of hg38's chromosomes and its bands without genes; bioframe ships both."""
+    import bioframe
+
+    assembly = bioframe.assembly_info("hg38")
+    lengths = {str(name): int(length) for name, length in assembly.chromsizes.items()}
+    return lengths, assembly.cytobands[assembly.cytobands["stain"].isin(EMPTY_BANDS)]
 
 
 def _gaussian_process(n_bins: int, rng: np.random.Generator) -> Floats:

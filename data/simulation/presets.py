@@ -1,4 +1,4 @@
-"""Simulations that go by a name: ``tiny``, ``small`` and ``pbmc10k``."""
+"""Simulations that go by a name: ``tiny``, ``small``, ``pbmc10k`` and ``cell_lines``."""
 
 from __future__ import annotations
 
@@ -30,6 +30,15 @@ PBMC_TYPES = (
     CellType("cDC", 198, 3166, 7500, "dendritic"),  # m
     CellType("gdT", 143, 1724, 7500, "T"),  # of NK
     CellType("pDC", 103, 2568, 7500, "dendritic"),  # m
+)
+
+# Measured on 1,047 SNARE-seq cells of four human cell lines (GEO GSE126074): cells, and median genes and peaks, over
+# the 15,404 genes that have a place on hg38.
+CELL_LINES = (
+    CellType("H1", 385, 420, 977, "embryonic"),
+    CellType("BJ", 326, 439, 956, "fibroblast"),
+    CellType("K562", 198, 370, 477, "myeloid"),
+    CellType("GM12878", 138, 273, 479, "B"),
 )
 
 _SMALL_TYPES = ("CD14 Mono", "CD16 Mono", "CD4 Naive", "CD8 Naive", "CD8 TEM_1", "NK", "Naive B", "Memory B")
@@ -65,6 +74,7 @@ PRESETS: dict[str, SimulationConfig] = {
         openness=0.2,
         opening=1.4,
         expression_spread=1.5,
+        peaks_spread=(0.5, 0.3),
     ),
     "small": SimulationConfig(
         name="small",
@@ -77,9 +87,22 @@ PRESETS: dict[str, SimulationConfig] = {
         openness=0.14,
         opening=1.2,
         expression_spread=1.7,
+        peaks_spread=(0.5, 0.3),
     ),
     "pbmc10k": SimulationConfig(
         name="pbmc10k", n_cells=9_631, n_genes=29_095, n_peaks=107_194, cell_types=PBMC_TYPES, n_factors=100
+    ),
+    "cell_lines": SimulationConfig(
+        name="cell_lines",
+        n_cells=1_047,
+        n_genes=15_404,
+        n_peaks=136_771,
+        cell_types=CELL_LINES,
+        n_factors=60,
+        expression_spread=1.7,
+        genes_spread=0.43,
+        peaks_spread=(0.6, 0.6),
+        both_ends=0.0,
     ),
 }
 """The configurations of ``bi2scope simulate --preset``."""

@@ -191,7 +191,7 @@ def _pairs_within(max_distance: int, genome: Genome, peaks: Ints) -> tuple[Ints,
     """All pairs of a gene and one of the peaks on one chromosome within a distance: gene, peak, signed distance."""
     table = genome.peaks.iloc[peaks]
     sites, middles = tss(genome.genes), ((table["start"] + table["end"]) // 2).to_numpy(np.int64)
-    genes_of, peaks_of = [], []
+    genes_of, peaks_of = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
     for chrom in pd.unique(table["chrom"]):
         here = np.flatnonzero((genome.genes["chrom"] == chrom).to_numpy())
         here = here[np.argsort(sites[here], kind="stable")]
