@@ -23,9 +23,9 @@ class Settings(BaseSettings):
     )
     compress: bool = Field(default=False, description="Compress answers; worth it over a slow network only")
     heatmap_columns: int = Field(
-        default=320, ge=10, le=2000, description="Bins across; few enough that one link stays visible"
+        default=640, ge=10, le=2000, description="Bins across; about one a pixel, or stripes merge into blocks"
     )
-    heatmap_rows: int = Field(default=200, ge=10, le=2000, description="Bins down")
+    heatmap_rows: int = Field(default=720, ge=10, le=2000, description="Bins down")
     track_bins: int = Field(default=1100, ge=10, le=20_000, description="Bins of a genome track")
     table_rows: int = Field(default=20_000, ge=1, le=200_000, description="Links shown in the table at most")
     top_peaks: int = Field(default=500, ge=1, le=100_000, description="Peaks shown in the cell-type table at most")

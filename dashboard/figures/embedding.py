@@ -55,12 +55,12 @@ def embedding_figure(
 
 
 def frame(embedding: Embedding, scheme: Scheme, height: int, legend: bool) -> dict[str, Any]:
-    """Layout: both axes named after the method, no ticks, the types below."""
+    """Layout: both axes named after the method (its first word: "UMAP"), no ticks, the types below."""
     legend_height = 20 * -(-len(type_order(embedding)) // 2)
     bare = {"showticklabels": False, "title": {"font": {"size": 11}, "standoff": 4}}
     named = [axis(scheme, "") | bare for _ in range(2)]
     for i, one in enumerate(named, start=1):
-        one["title"] = one["title"] | {"text": f"{embedding.method} {i}"}
+        one["title"] = one["title"] | {"text": f"{embedding.method.split(' ')[0]} {i}"}
     return base_layout(
         scheme,
         height=height,
