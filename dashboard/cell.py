@@ -10,7 +10,7 @@ from dash import dcc, html
 from bi2scope.dashboard import ids
 from bi2scope.dashboard.components import Parts, aria, busy, graph
 from bi2scope.dashboard.controls import csv_link, truncated_note
-from bi2scope.dashboard.figures.heatmap import HEIGHT
+from bi2scope.dashboard.figures.heatmap import HEIGHT, QUANTITIES
 from bi2scope.dashboard.links import LINK_COLUMNS, grid
 from bi2scope.server.wire import CellSummary, CellTypeSummary, Embedding, LinkTable
 
@@ -77,6 +77,7 @@ def panel() -> Parts:
                 html.Section(
                     [
                         html.Div(id=ids.HEATMAP_NOTICE),
+                        colouring_control(),
                         html.Div(
                             [
                                 busy(the_map(), ids.HEATMAP),
@@ -108,6 +109,18 @@ def panel() -> Parts:
             className="map-and-table",
         ),
     ]
+
+
+def colouring_control() -> dmc.Group:
+    """What the map's colour stands for. Scores saturate near 1; logits go on telling links apart."""
+    choice = dmc.SegmentedControl(
+        id=ids.COLOURING,
+        data=[{"value": value, "label": quantity.title} for value, quantity in QUANTITIES.items()],
+        value="score",
+        size="xs",
+        **aria(label="Colour of the map"),
+    )
+    return dmc.Group([dmc.Text("Colour", size="sm", c="dimmed"), choice], gap="xs", justify="flex-end")
 
 
 def the_map() -> dcc.Graph:

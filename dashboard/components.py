@@ -18,6 +18,12 @@ def aria(**named: str) -> dict[str, Any]:
     return {f"aria-{name}": value for name, value in named.items()}
 
 
+def nothing_yet() -> dict[str, Any]:
+    """An empty figure without axes, for a graph whose first answer is still to come."""
+    clear, hidden = "rgba(0,0,0,0)", {"visible": False}
+    return {"data": [], "layout": {"xaxis": hidden, "yaxis": hidden, "paper_bgcolor": clear, "plot_bgcolor": clear}}
+
+
 def busy(children: Part, name: str, awaited: str = "figure") -> dcc.Loading:
     """A veil over a part of the page while what it waits for is on its way, once that takes noticeably long."""
     target: Any = {name: awaited}
@@ -34,4 +40,4 @@ def busy(children: Part, name: str, awaited: str = "figure") -> dcc.Loading:
 def graph(name: str, file_name: str, *, wheel: bool = True, mode_bar: bool = True, **rest: Any) -> dcc.Graph:
     """A graph whose pictures are saved as ``file_name``; ``wheel`` lets the mouse wheel zoom."""
     config: Any = graph_config(file_name, wheel=wheel) | ({} if mode_bar else {"displayModeBar": False})
-    return dcc.Graph(id=name, config=config, **rest)
+    return dcc.Graph(id=name, config=config, figure=nothing_yet(), **rest)

@@ -34,6 +34,7 @@ CELL_TITLE = "cell-title"
 CELL_NUMBERS = "cell-numbers"
 CELL_NOTICE = "cell-notice"
 HEATMAP = "heatmap"
+COLOURING = "colouring"
 HEATMAP_NOTICE = "heatmap-notice"
 HEATMAP_CAPTION = "heatmap-caption"
 BINS = "bins"
@@ -68,10 +69,13 @@ TF_MEASURES = "tf-measures"
 TF_NOTICE = "tf-notice"
 TF_SUMMARY = "tf-summary"
 TF_RESULT = "tf-result"
+TF_SAVE = "tf-save"
+TF_FILE = "tf-file"
 
 # overview
 CURVES = "training-curves"
 OVERVIEW_EMBEDDING = "overview-embedding"
+EMBEDDING_METHOD = "embedding-method"
 OVERVIEW_NOTICE = "overview-notice"
 
 SIDES = {view: f"side-{view}" for view in ("overview", "cell", "celltype", "tf")}

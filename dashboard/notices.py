@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 Answer = Callable[..., Awaitable[tuple[Any, ...]]]
 
 
-def notice(error: ClientError) -> dmc.Alert:
+def notice(error: ClientError, *, closable: bool = False) -> dmc.Alert:
     """An error's message and hint."""
     return dmc.Alert(
         children=error.hint or None,
@@ -26,6 +26,8 @@ def notice(error: ClientError) -> dmc.Alert:
         color="red",
         variant="light",
         className="notice",
+        withCloseButton=closable,
+        closeButtonLabel="Close" if closable else None,
         attributes={"root": {"role": "alert"}},
     )
 
@@ -53,14 +55,35 @@ def or_notice(n_outputs: int) -> Callable[[Answer], Answer]:
     return wrap
 
 
+def or_instead(*instead: Any) -> Callable[[Answer], Answer]:
+    """Give a callback these outputs when the API refuses; another callback of the same view shows why."""
+
+    def wrap(callback: Answer) -> Answer:
+        @functools.wraps(callback)
+        async def answer(*given: Any) -> tuple[Any, ...]:
+            try:
+                return await callback(*given)
+            except ClientError as error:
+                log.info("%s: %s", callback.__name__, error.message)
+                return instead
+
+        return answer
+
+    return wrap
+
+
 def unexpected(error: Exception) -> None:
-    """Log an error that no callback expected, and say on the screen that there was one."""
+    """Log an error that no callback took care of, and say on the screen that there was one."""
+    if isinstance(error, ClientError):
+        log.warning("%s", error.message)
+        set_props(ids.ALARM, {"children": notice(error, closable=True)})
+        return
     log.error("A callback of the dashboard failed", exc_info=error)
     message = ClientError(
         f"The dashboard itself failed ({type(error).__name__}).",
         "This is a defect of bi2scope; the log of the service has the details. Reload the page to go on.",
     )
-    set_props(ids.ALARM, {"children": notice(message)})
+    set_props(ids.ALARM, {"children": notice(message, closable=True)})
 
 
 def unreachable_page(error: ClientError) -> html.Div:

@@ -34,7 +34,9 @@ def panel(dataset: DatasetInfo) -> Parts:
                 html.Section(
                     [
                         html.H2("Cells"),
+                        dmc.Text("Click a cell to open it", size="sm", c="dimmed"),
                         graph(ids.OVERVIEW_EMBEDDING, "cells", wheel=False, style={"height": EMBEDDING_HEIGHT}),
+                        html.P(id=ids.EMBEDDING_METHOD, className="caption"),
                     ]
                 ),
                 html.Section([html.H2("Training"), *training_parts(dataset.training)]),

@@ -14,10 +14,10 @@ from bi2scope.dashboard.callbacks.page import in_browser
 from bi2scope.dashboard.client import Client, Window
 from bi2scope.dashboard.controls import cut_of
 from bi2scope.dashboard.figures.embedding import embedding_figure, ring_patch
-from bi2scope.dashboard.figures.heatmap import caption, heatmap_figure, heatmap_patch, tooltip_bins
+from bi2scope.dashboard.figures.heatmap import Colouring, caption, heatmap_figure, heatmap_patch, tooltip_bins
 from bi2scope.dashboard.figures.style import Scheme
 from bi2scope.dashboard.links import link_columns
-from bi2scope.dashboard.notices import or_notice
+from bi2scope.dashboard.notices import or_instead, or_notice
 from bi2scope.dashboard.settings import Settings
 
 STEPS = {ids.PREVIOUS: -1, ids.NEXT: 1}
@@ -106,6 +106,7 @@ def register_map(app: Dash, client: Client, settings: Settings) -> None:
         Input(ids.CELL, "value"),
         Input(ids.CUT, "data"),
         Input(ids.WINDOW, "data"),
+        Input(ids.COLOURING, "value"),
         Input(ids.SCHEME, "data"),
         Input(ids.VIEW, "value"),
         State(ids.DRAWN, "data"),
@@ -115,6 +116,7 @@ def register_map(app: Dash, client: Client, settings: Settings) -> None:
         chosen: str | None,
         cut: dict[str, Any],
         window: dict[str, int] | None,
+        colouring: Colouring,
         scheme: Scheme,
         view: str,
         drawn: list[str] | None,
@@ -128,8 +130,8 @@ def register_map(app: Dash, client: Client, settings: Settings) -> None:
             settings.heatmap_rows,
             Window(**window) if window else None,
         )
-        now = [chosen, scheme]
-        figure = heatmap_patch(heatmap) if drawn == now else heatmap_figure(heatmap, scheme)
+        now = [chosen, scheme, colouring]
+        figure = heatmap_patch(heatmap, colouring) if drawn == now else heatmap_figure(heatmap, scheme, colouring)
         return figure, tooltip_bins(heatmap), now, caption(heatmap)
 
     in_browser(
@@ -159,13 +161,11 @@ def register_table(app: Dash, client: Client, settings: Settings) -> None:
         Output(ids.CELL_TITLE, "children"),
         Output(ids.CELL_NUMBERS, "children"),
         Output(ids.LINKS_CSV, "href"),
-        Output(ids.CELL_NOTICE, "children", allow_duplicate=True),
         Input(ids.CELL, "value"),
         Input(ids.CUT, "data"),
         Input(ids.VIEW, "value"),
-        prevent_initial_call="initial_duplicate",
     )
-    @or_notice(3)
+    @or_instead(None, None, "")
     async def count(chosen: str | None, cut: dict[str, Any], view: str) -> Any:
         require_view(view, "cell", chosen)
         assert chosen is not None
@@ -180,6 +180,7 @@ def register_table(app: Dash, client: Client, settings: Settings) -> None:
         Input(ids.CUT_SETTLED, "data"),
         Input(ids.VIEW, "value"),
     )
+    @or_instead(None, None)
     async def list_links(chosen: str | None, cut: dict[str, Any], view: str) -> Any:
         require_view(view, "cell", chosen)
         assert chosen is not None

@@ -22,17 +22,22 @@ def register(app: Dash, client: Client) -> None:
     @app.callback(
         Output(ids.OVERVIEW_EMBEDDING, "figure"),
         Output(ids.CURVES, "figure"),
+        Output(ids.EMBEDDING_METHOD, "children"),
         Output(ids.OVERVIEW_NOTICE, "children"),
         Input(ids.SCHEME, "data"),
         Input(ids.VIEW, "value"),
     )
-    @or_notice(2)
+    @or_notice(3)
     async def draw(scheme: Scheme, view: str) -> Any:
         require_view(view, "overview")
         dataset, embedding = await client.dataset(), await client.embedding()
         types = [kind.name for kind in dataset.cell_types]
         curves = no_update if dataset.training is None else training_figure(dataset.training, scheme)
-        return embedding_figure(embedding, scheme, types=types, height=overview.EMBEDDING_HEIGHT), curves
+        return (
+            embedding_figure(embedding, scheme, types=types, height=overview.EMBEDDING_HEIGHT),
+            curves,
+            embedding.method,
+        )
 
     in_browser(
         app,

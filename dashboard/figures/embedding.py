@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -60,7 +61,7 @@ def frame(embedding: Embedding, scheme: Scheme, height: int, legend: bool) -> di
     bare = {"showticklabels": False, "title": {"font": {"size": 11}, "standoff": 4}}
     named = [axis(scheme, "") | bare for _ in range(2)]
     for i, one in enumerate(named, start=1):
-        one["title"] = one["title"] | {"text": f"{embedding.method.split(' ')[0]} {i}"}
+        one["title"] = one["title"] | {"text": f"{short_name(embedding.method)} {i}"}
     return base_layout(
         scheme,
         height=height,
@@ -81,6 +82,11 @@ def frame(embedding: Embedding, scheme: Scheme, height: int, legend: bool) -> di
         xaxis=named[0],
         yaxis=named[1],
     )
+
+
+def short_name(method: str) -> str:
+    """The method without its parameters: "UMAP" of "UMAP (RNA, log1p, ...)"."""
+    return re.split(r"[,;:(]| of ", method, maxsplit=1)[0].strip() or method
 
 
 def ring(embedding: Embedding, chosen: str | None) -> dict[str, list[float]]:

@@ -6,7 +6,8 @@ so that near views are exact. Empty bins are NaN, which plotly leaves transparen
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -25,12 +26,33 @@ NARROWEST = 560.0
 """Width of the plotting area in the narrowest window that the page is made for, in pixels."""
 
 
-def raster(heatmap: Heatmap) -> npt.NDArray[np.float32]:
-    """``(rows, columns)`` highest score of each bin of the window, NaN where there is no link."""
+Colouring = Literal["score", "logit", "rank", "weight"]
+
+
+@dataclass(frozen=True, slots=True)
+class Quantity:
+    """What colour stands for: its name, its range (``None`` is the highest shown) and how its numbers are written."""
+
+    title: str
+    low: float
+    high: float | None
+    form: str
+
+
+QUANTITIES: dict[Colouring, Quantity] = {
+    "score": Quantity("Score", 0.5, 1.0, ".1f"),
+    "logit": Quantity("Logit", 0.0, None, ".0f"),
+    "rank": Quantity("Rank", 1.0, None, ".0f"),
+    "weight": Quantity("Weight", 0.0, None, ".2f"),
+}
+
+
+def raster(heatmap: Heatmap, colouring: Colouring = "score") -> npt.NDArray[np.float32]:
+    """``(rows, columns)`` the quantity of each bin's best link, NaN where there is no link."""
     rows = -(-(heatmap.gene_stop - heatmap.gene_start) // heatmap.gene_step)
     columns = -(-(heatmap.peak_stop - heatmap.peak_start) // heatmap.peak_step)
     scores = np.full((rows, columns), np.nan, dtype=np.float32)
-    scores[heatmap.bins.row, heatmap.bins.column] = heatmap.bins.score
+    scores[heatmap.bins.row, heatmap.bins.column] = getattr(heatmap.bins, colouring)
     return scores
 
 
@@ -100,11 +122,21 @@ def bounds(spans: list[Span]) -> list[float]:
     return [span.stop - 0.5 for span in spans[:-1]]
 
 
-def heatmap_figure(heatmap: Heatmap, scheme: Scheme = "light") -> go.Figure:
+def colour_range(heatmap: Heatmap, colouring: Colouring) -> tuple[float, float]:
+    """Values at the two ends of the colours; at least 1 wide where the highest is not known beforehand."""
+    quantity = QUANTITIES[colouring]
+    if quantity.high is not None:
+        return quantity.low, quantity.high
+    highest = max(getattr(heatmap.bins, colouring), default=quantity.low)
+    least = 0.1 if colouring == "weight" else 1.0
+    return quantity.low, max(float(highest), quantity.low + least)
+
+
+def heatmap_figure(heatmap: Heatmap, scheme: Scheme = "light", colouring: Colouring = "score") -> go.Figure:
     """The map with its axes, colour bar and chromosomes; the view stays where the reader moved it within one cell."""
     across, down = ticks_of(heatmap)
     across_title, down_title = titles_of(heatmap, across, down)
-    colours = SCHEMES[scheme]
+    colours, (low, high) = SCHEMES[scheme], colour_range(heatmap, colouring)
     spikes = {
         "showspikes": True,
         "spikemode": "across",
@@ -113,12 +145,13 @@ def heatmap_figure(heatmap: Heatmap, scheme: Scheme = "light") -> go.Figure:
         "spikecolor": colours.muted,
     }
     trace = go.Heatmap(
-        z=typed_array(raster(heatmap)),
+        z=typed_array(raster(heatmap, colouring)),
         **placement(heatmap),
-        zmin=0.5,
-        zmax=1.0,
+        zmin=low,
+        zmax=high,
+        reversescale=colouring == "rank",  # rank 1 is the strongest
         colorscale=[list(stop) for stop in colours.score_scale],
-        colorbar=score_bar(scheme),
+        colorbar=colour_bar(QUANTITIES[colouring], scheme),
         hoverinfo="none",
         hoverongaps=False,
     )
@@ -155,29 +188,29 @@ def limits(length: int, *, upside_down: bool = False) -> dict[str, Any]:
     return {"range": shown, "minallowed": low, "maxallowed": high}
 
 
-def score_bar(scheme: Scheme) -> dict[str, Any]:
+def colour_bar(quantity: Quantity, scheme: Scheme) -> dict[str, Any]:
     """The colour bar, with the name of the quantity."""
     return {
-        "title": {"text": "Score", "side": "top", "font": {"size": 13}},
+        "title": {"text": quantity.title, "side": "top", "font": {"size": 13}},
         "thickness": 14,
         "len": 0.6,
         "y": 0.95,
         "yanchor": "top",
         "outlinewidth": 0,
-        "tickvals": [0.5, 0.6, 0.7, 0.8, 0.9, 1.0],
+        "nticks": 7,
         "ticks": "outside",
         "ticklen": 3,
         "tickfont": {"size": 11, "color": SCHEMES[scheme].muted},
-        "tickformat": ".1f",
+        "tickformat": quantity.form,
     }
 
 
-def heatmap_patch(heatmap: Heatmap) -> Patch:
+def heatmap_patch(heatmap: Heatmap, colouring: Colouring = "score") -> Patch:
     """What changes in the figure of the same cell when the cut or the window does."""
     across, down = ticks_of(heatmap)
     across_title, down_title = titles_of(heatmap, across, down)
     patch = Patch()
-    patch["data"][0]["z"] = typed_array(raster(heatmap))
+    patch["data"][0]["z"] = typed_array(raster(heatmap, colouring))
     for key, value in placement(heatmap).items():
         patch["data"][0][key] = value
     for name, ticks, title in (("xaxis", across, across_title), ("yaxis", down, down_title)):

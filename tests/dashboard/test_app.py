@@ -33,7 +33,14 @@ TRACKS = [f"{name}.{prop}" for name, prop in (
 
 
 def draw_map(screen: FastAPI, cell: str | None, view: str = "cell", window: Any = None, drawn: Any = None) -> Any:
-    inputs = {"cell.value": cell, "cut.data": CUT, "window.data": window, "scheme.data": "light", "view.value": view}
+    inputs = {
+        "cell.value": cell,
+        "cut.data": CUT,
+        "window.data": window,
+        "colouring.value": "score",
+        "scheme.data": "light",
+        "view.value": view,
+    }
     return ask_callback(screen, MAP, inputs, {"drawn.data": drawn})
 
 
@@ -65,10 +72,10 @@ def test_a_cell_is_drawn_whole_the_first_time_and_patched_after(screen: FastAPI,
     cell = str(reader.cells.index[0])
     first = draw_map(screen, cell).json()["response"]
     assert first["heatmap"]["figure"]["data"][0]["type"] == "heatmap"
-    assert first["drawn"]["data"] == [cell, "light"]
+    assert first["drawn"]["data"] == [cell, "light", "score"]
     assert first["heatmap-notice"]["children"] is None
     window = {"gene_start": 2, "gene_stop": 6, "peak_start": 3, "peak_stop": 9}
-    again = draw_map(screen, cell, window=window, drawn=[cell, "light"]).json()["response"]
+    again = draw_map(screen, cell, window=window, drawn=[cell, "light", "score"]).json()["response"]
     assert again["heatmap"]["figure"]["__dash_patch_update"] == "__dash_patch_update"
     assert (again["bins"]["data"]["gene_start"], again["bins"]["data"]["peak_start"]) == (2, 3)
 
@@ -76,7 +83,7 @@ def test_a_cell_is_drawn_whole_the_first_time_and_patched_after(screen: FastAPI,
 def test_after_a_dropped_answer_the_next_cell_is_drawn_whole(screen: FastAPI, reader: StoreReader) -> None:
     """The page still shows the first cell when only the slider has moved since: a patch would mix the two."""
     first, second = map(str, reader.cells.index[:2])
-    answer = draw_map(screen, second, drawn=[first, "light"]).json()["response"]
+    answer = draw_map(screen, second, drawn=[first, "light", "score"]).json()["response"]
     assert "data" in answer["heatmap"]["figure"]
 
 
@@ -160,6 +167,7 @@ def test_a_slow_answer_does_not_hold_up_the_others(reader: StoreReader) -> None:
                 "cell.value": cell,
                 "cut.data": CUT,
                 "window.data": None,
+                "colouring.value": "score",
                 "scheme.data": "light",
                 "view.value": "cell",
             }

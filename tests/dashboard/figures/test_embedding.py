@@ -22,7 +22,10 @@ def test_colours_follow_the_data_sets_order_of_types() -> None:
 
 
 def test_axes_are_named_after_the_method() -> None:
-    layout = embedding_figure(embedding()).layout
+    long = embedding().model_copy(
+        update={"method": "UMAP of the RNA counts normalised per cell, 30 components (seed 0)"}
+    )
+    layout = embedding_figure(long).layout
     assert (layout.xaxis.title.text, layout.yaxis.title.text) == ("UMAP 1", "UMAP 2")
 
 

@@ -4,9 +4,11 @@ import base64
 from typing import Any
 
 import numpy as np
+import pytest
 from wires import heatmap
 
 from bi2scope.dashboard.figures.heatmap import (
+    Colouring,
     caption,
     heatmap_figure,
     heatmap_patch,
@@ -130,3 +132,17 @@ def test_the_tooltip_can_find_its_link() -> None:
     assert data["columns"] == 3
     assert data["bins"]["n_links"] == [2, 1]
     assert data["gene_names"][data["bins"]["gene"][1] - data["gene_start"]] == "G4"
+
+
+@pytest.mark.parametrize(
+    ("colouring", "title", "ends"),
+    [("logit", "Logit", (0.0, 3.0)), ("rank", "Rank", (1.0, 2.0)), ("weight", "Weight", (0.0, 0.15))],
+)
+def test_colour_can_stand_for_what_does_not_saturate(
+    colouring: Colouring, title: str, ends: tuple[float, float]
+) -> None:
+    (trace,) = heatmap_figure(heatmap(), colouring=colouring).data
+    assert trace.colorbar.title.text == title
+    assert (trace.zmin, trace.zmax) == ends
+    assert trace.reversescale == (colouring == "rank")
+    assert raster(heatmap(), colouring)[4, 5] == np.float32(getattr(heatmap().bins, colouring)[2])
