@@ -136,10 +136,28 @@ class Client:
         parameters = cut.parameters() | {"definition": definition}
         return await self._ask(TrackComparison, "POST", path, params=parameters, files={"file": (name, bed)})
 
+    async def track_csv(self, cell_type: str, cut: Cut, definition: Definition, name: str, bed: bytes) -> str:
+        """The rows of :meth:`compare_track` as CSV."""
+        parameters = cut.parameters() | {"definition": definition}
+        path = f"/celltypes/{quoted(cell_type)}/tf.csv"
+        return (await self._answer("POST", path, params=parameters, files={"file": (name, bed)})).text
+
     async def _get(self, body: type[Body], path: str, parameters: dict[str, Any] | None = None) -> Body:
         return await self._ask(body, "GET", path, params=parameters)
 
     async def _ask(self, body: type[Body], method: str, path: str, **rest: Any) -> Body:
+        response = await self._answer(method, path, **rest)
+        try:
+            return body.model_validate_json(response.content)
+        except ValidationError as error:
+            raise ClientError(
+                f"The service answered {path} with something else than {body.__name__}.",
+                "Service and dashboard are of different versions: install the same one for both.",
+                kind="UnexpectedAnswer",
+            ) from error
+
+    async def _answer(self, method: str, path: str, **rest: Any) -> httpx.Response:
+        """An answer that is a success."""
         try:
             response = await self._http.request(method, API + path, **rest)
         except httpx.HTTPError as error:
@@ -150,14 +168,7 @@ class Client:
             ) from error
         if not response.is_success:
             raise refusal(response)
-        try:
-            return body.model_validate_json(response.content)
-        except ValidationError as error:
-            raise ClientError(
-                f"The service answered {path} with something else than {body.__name__}.",
-                "Service and dashboard are of different versions: install the same one for both.",
-                kind="UnexpectedAnswer",
-            ) from error
+        return response
 
 
 def quoted(name: str) -> str:

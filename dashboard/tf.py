@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from collections.abc import Sequence
 
 import dash_mantine_components as dmc
@@ -87,6 +88,8 @@ def panel() -> Parts:
                 dcc.Store(id=ids.TF_DRAWN),
                 dcc.Store(id=ids.TF_WINDOW),
                 html.Div(id=ids.TF_MEASURES),
+                dmc.Button("Download both tracks CSV", id=ids.TF_SAVE, mt="md"),
+                dcc.Download(id=ids.TF_FILE),
             ],
             id=ids.TF_RESULT,
             style={"display": "none"},
@@ -116,6 +119,11 @@ def uploaded(contents: str) -> bytes:
         return base64.b64decode(contents.partition(",")[2], validate=True)
     except (binascii.Error, ValueError) as error:
         raise ClientError("The file did not come through whole.", "Drop it again.") from error
+
+
+def csv_name(cell_type: str, track: str) -> str:
+    """Name of the file with both tracks; what no file system takes becomes a dash."""
+    return "_".join(re.sub(r'[\s/\\:*?"<>|]+', "-", part) for part in ("bi2scope", "tf", cell_type, track)) + ".csv"
 
 
 def tracks_of(comparison: TrackComparison, scheme: Scheme) -> list[Track]:

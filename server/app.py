@@ -160,6 +160,27 @@ async def post_track(
     return await run_in_threadpool(lambda: json(tf.compare_track(catalogue, cell_type, query, name, bed)))
 
 
+@router.post(
+    "/celltypes/{cell_type:path}/tf.csv",
+    response_class=StreamingResponse,
+    responses={**CSV, **TOO_LARGE},
+    openapi_extra=uploads.FORM,
+)
+async def post_track_csv(
+    request: Request, catalogue: Served, cell_type: str, query: Annotated[TrackQuery, Query()]
+) -> Response:
+    """The same comparison as CSV: every peak with the track's signal, its cumulative scores and accessibility."""
+    name, bed = await uploads.read_upload(request, request.app.state.settings.max_upload_bytes)
+
+    def answer() -> Response:
+        comparison = tf.compare_track(catalogue, cell_type, query, name, bed)
+        scores = celltypes.peak_scores(catalogue, cell_type, query)
+        named = exports.attachment("bi2scope", "tf", scores.cell_type, name)
+        return csv(exports.track_csv(catalogue.reader, scores, comparison), named)
+
+    return await run_in_threadpool(answer)
+
+
 def no_such_address(request: Request) -> Response:
     """Refuse what no route above takes, so that no screen's catch-all ever answers below ``/api``."""
     known = any(route.matches(request.scope)[0] is Match.PARTIAL for route in router.routes)

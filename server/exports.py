@@ -20,7 +20,7 @@ from bi2scope.data.attention import FLOOR, WEIGHTED_PER_ROW
 from bi2scope.server.celltypes import peak_rows
 from bi2scope.server.columns import number_texts
 from bi2scope.server.dataset import program_version
-from bi2scope.server.wire import LinkTable, PeakScores
+from bi2scope.server.wire import LinkTable, PeakScores, TrackComparison
 
 if TYPE_CHECKING:
     from bi2scope.data.store.reader import StoreReader
@@ -112,6 +112,28 @@ def peaks_csv(reader: StoreReader, scores: PeakScores) -> Iterator[bytes]:
         f"view: {view}",
     ]
     return csv_stream(comments, peak_rows(scores))
+
+
+def track_csv(reader: StoreReader, scores: PeakScores, comparison: TrackComparison) -> Iterator[bytes]:
+    """A TF-binding track beside the cumulative scores as CSV: the rows of :func:`peaks_csv` with a column ``tf``."""
+    measures = {
+        name: getattr(comparison, name)
+        for measure in ("cosine", "cosine_of_ranks", "pearson", "jaccard_top_n")
+        for name in (measure, f"accessibility_{measure}")
+    }
+    view = view_address(view="tf", cell_type=scores.cell_type, definition=comparison.definition, **_cut_of(scores))
+    comments = [
+        *_origin(reader),
+        f"cell type: {scores.cell_type}",
+        f"cells: {scores.n_cells}",
+        f"track: {comparison.track}, {comparison.n_intervals} intervals, {comparison.n_intervals_used} on a peak",
+        f"tf: highest {comparison.score_column} of the track's intervals that overlap the peak by 1 bp or more, or 0",
+        *_cut_lines(reader, scores),
+        f"compared: tf with {comparison.definition}, and with n_open (accessibility_); top_n: {comparison.top_n}",
+        *(f"{name}: {'not defined' if value is None else value}" for name, value in measures.items()),
+        f"view: {view}",
+    ]
+    return csv_stream(comments, {**peak_rows(scores), "tf": np.asarray(comparison.columns.tf, dtype=np.float64)})
 
 
 def _origin(reader: StoreReader) -> list[str]:

@@ -15,7 +15,7 @@ The address of each body (``.csv`` after the path gives the same rows as CSV)::
              &gene_start=&gene_stop=&peak_start=&peak_stop=    Heatmap
     GET  /api/v1/celltypes/{cell_type}/scores[.csv]?threshold=&top_k=&layer=&head=
                                                                PeakScores
-    POST /api/v1/celltypes/{cell_type}/tf?threshold=&top_k=&definition=&layer=&head=   (multipart: file = a BED)
+    POST /api/v1/celltypes/{cell_type}/tf[.csv]?threshold=&top_k=&definition=&layer=&head=   (multipart: file = a BED)
                                                                TrackComparison
 
 Any error, of any status, has the body :class:`ErrorBody`.

@@ -67,6 +67,30 @@ def register(app: Dash, client: Client, settings: Settings) -> None:
             figure = tracks_figure(tracks, genome, scheme, bins=settings.track_bins, height=tf.HEIGHT)
         return figure, now, tf.summary(comparison), tf.measures_table(comparison), {"display": "block"}
 
+    @app.callback(
+        Output(ids.TF_FILE, "data"),
+        Output(ids.TF_NOTICE, "children", allow_duplicate=True),
+        Input(ids.TF_SAVE, "n_clicks"),
+        State(ids.BED, "contents"),
+        State(ids.BED, "filename"),
+        State(ids.TF_TYPE, "value"),
+        State(ids.TF_DEFINITION, "value"),
+        State(ids.CUT_SETTLED, "data"),
+        prevent_initial_call=True,
+    )
+    @or_notice(1)
+    async def save(
+        _clicks: int,
+        contents: str,
+        filename: str | None,
+        cell_type: str,
+        definition: Definition,
+        cut: dict[str, Any],
+    ) -> Any:
+        name = filename or "track.bed"
+        text = await client.track_csv(cell_type, cut_of(cut), definition, name, tf.uploaded(contents))
+        return ({"content": text, "filename": tf.csv_name(cell_type, name), "type": "text/csv"},)
+
     in_browser(
         app,
         "trackWindow",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pandas as pd
 import pytest
 from playwright.sync_api import FilePayload, expect
 
@@ -40,6 +41,12 @@ def test_two_tracks_and_four_measures_beside_accessibility(watched: Watched, rea
         expect(cells.nth(1)).to_have_text(f"{served[measure]:.3f}")
         expect(cells.nth(2)).to_have_text(f"{served[f'accessibility_{measure}']:.3f}")
     expect(page.locator("#tf-summary")).to_contain_text(f"{served['n_peaks_bound']:,} of {len(reader.peaks):,} peaks")
+    with page.expect_download() as waiting:
+        page.get_by_role("button", name="Download both tracks CSV").click()
+    assert waiting.value.suggested_filename.endswith("_sites.bed.csv")
+    table = pd.read_csv(waiting.value.path(), comment="#", float_precision="round_trip")
+    assert table["tf"].tolist() == served["columns"]["tf"]
+    assert table["score"].tolist() == served["columns"]["cumulative"]
 
 
 def test_a_bad_bed_is_refused_in_words_and_a_good_one_mends_it(watched: Watched, reader: StoreReader) -> None:

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import gzip
+import io
 import tempfile
 from typing import Any
 
 import httpx
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
@@ -24,6 +26,31 @@ def post(
     service: Service, bed: bytes, name: str = "tf.bed", cell_type: str = "CD4 naive", **params: Any
 ) -> httpx.Response:
     return service.ask("POST", f"{API}/celltypes/{cell_type}/tf", params=params, files={"file": (name, bed)})
+
+
+def test_the_csv_holds_the_rows_of_the_scores_with_the_track(service: Service, reader: StoreReader) -> None:
+    files = {"file": ("a, b.bed", some_bed(reader))}
+    asked = {"threshold": 0.8, "top_k": 4, "definition": "weight"}
+    path = f"{API}/celltypes/CD4 naive/tf"
+    body = TrackComparison.model_validate_json(service.ask("POST", path, params=asked, files=files).content)
+    answer = service.ask("POST", f"{path}.csv", params=asked, files=files)
+    assert answer.headers["content-disposition"].startswith('attachment; filename="bi2scope_tf_CD4-naive_a--b.bed.csv"')
+    table = pd.read_csv(io.StringIO(answer.text), comment="#", float_precision="round_trip")
+    assert table["tf"].tolist() == body.columns.tf
+    assert table["weight"].tolist() == body.columns.cumulative
+    scores = service.get("/celltypes/CD4 naive/scores.csv", threshold=0.8, top_k=4)
+    plain = pd.read_csv(io.StringIO(scores.text), comment="#", float_precision="round_trip")
+    pd.testing.assert_frame_equal(table.drop(columns="tf"), plain)
+    assert f"# cosine: {body.cosine}\r\n" in answer.text
+    assert f"# accessibility_pearson: {body.accessibility_pearson}\r\n" in answer.text
+
+
+def test_the_csv_of_a_bad_track_is_refused_like_the_json(service: Service) -> None:
+    files = {"file": ("tf.bed", b"chr1\tten\t20\n")}
+    answer = service.ask("POST", f"{API}/celltypes/CD4 naive/tf.csv", files=files)
+    status, _, message, _ = refusal(answer)
+    assert status == 422
+    assert "tf.bed" in message
 
 
 def bed_of(rows: list[tuple[Any, ...]]) -> bytes:
