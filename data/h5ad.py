@@ -44,17 +44,15 @@ class Slot:
         return "X" if self.layer is None else f"layers/{self.layer}"
 
 
-def read_modality(path: str | Path, layer: str | None, option: str) -> Modality:
+def read_modality(path: str | Path, slot: Slot) -> Modality:
     """Read one .h5ad file.
 
     Parameters
     ----------
     path
         An .h5ad file of anndata 0.7 or later.
-    layer
-        Name of the layer with the counts; ``None`` for ``X``.
-    option
-        Name of the option that chooses the layer, for hints: ``"rna_layer"``.
+    slot
+        Which matrix holds the counts.
 
     Raises
     ------
@@ -64,7 +62,7 @@ def read_modality(path: str | Path, layer: str | None, option: str) -> Modality:
     path = Path(path)
     with opened(path, "an .h5ad", WRITE_ONE) as file:
         _check_layout(file, path)
-        return modality_of(file, str(path), Slot(layer, option))
+        return modality_of(file, str(path), slot)
 
 
 def modality_of(group: h5py.Group, where: str, slot: Slot) -> Modality:

@@ -18,6 +18,12 @@ from scipy import sparse
 GENE_ATTRIBUTES = ("means", "variances_norm", "highly_variable")
 """Columns of the genes that the model reads beside the strand (scanpy's ``seurat_v3`` names)."""
 
+_BLOCK = 2**22
+"""Numbers hashed at a time."""
+
+DNA_LENGTH = 256
+"""Bases of each peak that are kept when a data set carries sequences."""
+
 
 @dataclass(frozen=True)
 class Multiome:
@@ -37,6 +43,9 @@ class Multiome:
         ``(n_cells, n_genes)`` and ``(n_cells, n_peaks)`` counts, CSR float32, indices sorted, no stored zeros.
     notes
         Sentences on what reading changed (genes without a place dropped, attributes computed, ...).
+    peak_dna
+        ``(n_peaks, 256)`` float32, the first bases of each peak as numbers (:mod:`bi2scope.data.dna`); ``None`` when
+        the data set carries no sequences.
     """
 
     cells: pd.DataFrame
@@ -45,6 +54,7 @@ class Multiome:
     rna: sparse.csr_matrix
     atac: sparse.csr_matrix
     notes: tuple[str, ...] = ()
+    peak_dna: npt.NDArray[np.float32] | None = None
 
     @property
     def n_cells(self) -> int:
@@ -88,13 +98,16 @@ class Multiome:
 
     @functools.cached_property
     def digest(self) -> str:
-        """SHA-256 over cell names, types, feature names, places and counts: the same cells give the same digest."""
+        """SHA-256 over cell names, types, feature names, places, counts and, when there, sequences of the peaks."""
         sha = hashlib.sha256()
         for table in (self.cells, self.genes[["chrom", "start", "end", "strand"]], self.peaks):
             sha.update(table.to_csv(lineterminator="\n").encode())
         for counts in (self.rna, self.atac):
             for array, dtype in ((counts.indptr, "<i8"), (counts.indices, "<i8"), (counts.data, "<f4")):
-                sha.update(np.ascontiguousarray(array, dtype=dtype).tobytes())
+                for start in range(0, len(array), _BLOCK):
+                    sha.update(np.ascontiguousarray(array[start : start + _BLOCK], dtype=dtype).data)
+        if self.peak_dna is not None:
+            sha.update(np.ascontiguousarray(self.peak_dna, dtype="<f4").data)
         return sha.hexdigest()
 
     def take_cells(self, positions: npt.ArrayLike) -> Multiome:
@@ -111,4 +124,5 @@ class Multiome:
             peaks=self.peaks.iloc[kept_peaks],
             rna=self.rna[:, kept_genes],
             atac=self.atac[:, kept_peaks],
+            peak_dna=None if self.peak_dna is None else self.peak_dna[kept_peaks],
         )

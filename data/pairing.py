@@ -71,7 +71,9 @@ def given_types(rna: Modality, atac: Modality, rows: tuple[Rows, Rows], notes: l
     DatasetError
         If some cells have no type.
     """
-    of_rna, of_atac = _types(rna, rows[0]), _types(atac, rows[1])
+    of_rna, of_atac = cell_types_of(rna), cell_types_of(atac)
+    of_rna = None if of_rna is None else of_rna[rows[0]]
+    of_atac = None if of_atac is None else of_atac[rows[1]]
     if of_rna is not None and of_atac is not None and (differ := int((of_rna != of_atac).sum())):
         notes.append(f"{differ} of {len(of_rna)} cells have another cell_type in the ATAC file; the RNA's is used.")
     chosen, source = (of_atac, atac.source) if of_rna is None else (of_rna, rna.source)
@@ -104,9 +106,9 @@ def cell_table(names: pd.Index, types: Names) -> pd.DataFrame:
     )
 
 
-def _types(modality: Modality, rows: Rows) -> Names | None:
-    """Cell types as text, "" where missing; ``None`` without the column."""
+def cell_types_of(modality: Modality) -> Names | None:
+    """``(n_cells,)`` cell types as text, "" where missing; ``None`` without the column."""
     if "cell_type" not in modality.obs.columns:
         return None
-    column = modality.obs["cell_type"].iloc[rows].astype("object")
+    column = modality.obs["cell_type"].astype("object")
     return column.where(column.notna(), "").astype(str).str.strip().to_numpy().astype(object)

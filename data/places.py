@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
@@ -18,7 +20,7 @@ INTERVAL_COLUMN = "interval"
 """Column in which 10x and its readers give a place, as ``chr1:100-200``; ``NA`` for a gene without one."""
 
 _PEAK_NAME = r"(.+)([:_-])([0-9]{1,12})([_-])([0-9]{1,12})"
-_GENOME = r"^((?:GRC[a-z]|hg|mm|rn)[0-9]+[A-Za-z0-9.-]*)_+(?=.)"
+_GENOME = re.compile(r"^((?:GRC[a-z]|hg|mm|rn)[0-9]+[A-Za-z0-9.-]*)_+(?=.)")
 """A genome before the name of a chromosome, as 10x writes it for references of two genomes: ``GRCh38_chr1``."""
 
 _MISSING = {"", "nan", "none", "na", "n/a", "<na>", "."}
@@ -74,6 +76,7 @@ def gene_table(var: pd.DataFrame, source: str) -> tuple[pd.DataFrame, npt.NDArra
     table = _whole(places[placed], "gene", source)
     table.insert(0, "name", _names(var)[placed])
     table["strand"] = _strands(var, source)[placed]
+    table.index = pd.Index(table.index.to_numpy().astype(object))
     return table, placed
 
 
@@ -217,8 +220,12 @@ def _without_genome(chrom: pd.Series, what: str, source: str) -> pd.Series:
             f"{', '.join(found)}{' and chromosomes without one' if genomes.isna().any() else ''}.",
             "Keep the cells and features of one genome.",
         )
-    bare = names.str.replace(_GENOME, "", regex=True)
-    return chrom.map(dict(zip(names, bare, strict=True))).astype("object")
+    return chrom.map({name: without_genome(name) for name in names}).astype("object")
+
+
+def without_genome(name: str) -> str:
+    """A chromosome or gene without the genome that 10x writes before it (``GRCh38_chr1``)."""
+    return _GENOME.sub("", name)
 
 
 def _names(var: pd.DataFrame) -> npt.NDArray[np.object_]:

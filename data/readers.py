@@ -13,7 +13,7 @@ from scipy import sparse
 from bi2scope.data.assembly import check_one_assembly
 from bi2scope.data.errors import DatasetError
 from bi2scope.data.features import computed_attributes, given_attributes
-from bi2scope.data.h5ad import read_modality
+from bi2scope.data.h5ad import Slot, read_modality
 from bi2scope.data.modality import Modality, check_unique, take_columns
 from bi2scope.data.multiome import Multiome
 from bi2scope.data.pairing import Names, cell_table, given_types, matching_rows, refuse_untyped
@@ -67,8 +67,8 @@ def read_h5ad_pair(
     RegionError
         If genes or peaks have no usable coordinates, or name the chromosomes differently.
     """
-    rna = read_modality(rna_path, rna_layer, "rna_layer")
-    atac = read_modality(atac_path, atac_layer, "atac_layer")
+    rna = read_modality(rna_path, Slot(rna_layer, "rna_layer"))
+    atac = read_modality(atac_path, Slot(atac_layer, "atac_layer"))
     return joined(rna, atac)
 
 
@@ -111,7 +111,7 @@ def joined(rna: Modality, atac: Modality, leniency: Leniency = STRICT) -> Multio
     types = _clusters(rna, rna_counts, attributes, leniency, notes) if types is None else types[kept]
     return Multiome(
         cells=cell_table(rna.obs.index[rows[0][kept]], types),
-        genes=pd.concat([genes, attributes], axis=1),
+        genes=pd.concat([genes, attributes.set_index(genes.index)], axis=1),
         peaks=peaks.iloc[peak_order],
         rna=rna_counts,
         atac=atac_counts,
