@@ -66,7 +66,7 @@ def draw_cells(simulated: Measures, real: Measures) -> Figure:
             share = np.histogram(value, bins)[0] * 100 / len(value)
             axis.stairs(share, bins, linewidth=1.5, label=name, color=colour, linestyle=line)
         axis.set_xscale("log")
-        _plain_ticks(axis.xaxis)
+        _plain_ticks(axis.xaxis, subs=(1.0, 3.0))
         axis.set_xlabel(CELL_QUANTITIES[each])
     axes[0].set_ylabel("cells (%)")
     _legend(figure, axes[0])
@@ -129,7 +129,7 @@ def draw_mean_variance(simulated: Measures, real: Measures) -> Figure:
         _plain_ticks(axis.xaxis, subs=(1.0,))
         _plain_ticks(axis.yaxis)
         axis.set_xlabel(f"mean count of a {kind[:-1]} per cell")
-        axis.set_ylabel("variance / mean of the count")
+        axis.set_ylabel("variance / mean of the count\n(median and quartiles)")
     _legend(figure, axes[0])
     return figure
 
@@ -153,7 +153,7 @@ def draw_overlap(simulated: Measures, real: Measures) -> Figure:
         axis.set_xlabel("cell type")
     axes[0].set_ylabel("cell type")
     bar = figure.colorbar(image, ax=axes)
-    bar.set_label(f"Jaccard index of the {TOP_PEAKS:.0%} most frequent peaks")
+    bar.set_label(f"Jaccard index of the\n{TOP_PEAKS:.0%} most frequent peaks")
     return figure
 
 

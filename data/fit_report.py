@@ -15,6 +15,7 @@ from scipy import sparse
 from bi2scope.data.errors import DatasetError, InputError
 from bi2scope.data.features import cells_with
 from bi2scope.data.multiome import Multiome
+from bi2scope.data.readers import read_h5ad_pair
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
@@ -71,6 +72,46 @@ def measure(multiome: Multiome, name: str, n_cells: int | None = None) -> Measur
         cells[seen] = np.diff(counts.indptr)
         cells[total] = np.asarray(counts.sum(axis=1, dtype=np.float64)).ravel()
     return Measures(name, cells, _features(multiome.rna), _features(multiome.atac), peak_overlap(multiome, n_cells))
+
+
+def measured_pair(
+    simulated: tuple[Path, Path], real: tuple[Path | None, Path | None], real_cells: Path | None = None
+) -> tuple[Measures, Measures]:
+    """Read and measure simulated cells and real ones, on as many cells of each type.
+
+    Parameters
+    ----------
+    simulated, real
+        RNA and ATAC files (.h5ad); those of the real cells may be left out for ``real_cells``.
+    real_cells
+        A table of real cells, as :func:`read_cell_measures` reads it.
+
+    Raises
+    ------
+    InputError
+        If real cells are given in neither way or in both, or a file cannot be read.
+    """
+    real_rna, real_atac = real
+    whole = real_rna is not None and real_atac is not None
+    if whole == (real_cells is not None) or (not whole and (real_rna or real_atac)):
+        raise InputError(
+            "Real cells to compare with were not given once.",
+            "Give --real-rna and --real-atac together, or --real-cells alone.",
+        )
+    ours = read_h5ad_pair(*simulated)
+    if real_cells is not None:
+        theirs = read_cell_measures(real_cells, f"real {Path(real_cells).name.split('.')[0]}")
+        return measure(ours, _name("simulated", simulated[0])), theirs
+    assert real_rna is not None
+    assert real_atac is not None
+    pair = read_h5ad_pair(real_rna, real_atac)
+    n_cells = common_cells(ours, pair)
+    return measure(ours, _name("simulated", simulated[0]), n_cells), measure(pair, _name("real", real_rna), n_cells)
+
+
+def _name(kind: str, path: Path) -> str:
+    """What a data set is called: by the folder of its files."""
+    return f"{kind} {Path(path).absolute().parent.name}".strip()
 
 
 def read_cell_measures(path: str | Path, name: str) -> Measures:

@@ -188,9 +188,12 @@ def _metadata(simulated: Simulated) -> dict[str, object]:
 def _cells(config: SimulationConfig, rng: np.random.Generator) -> tuple[pd.DataFrame, npt.NDArray[np.int64]]:
     """Barcodes with types, and each cell's position in ``config.cell_types``; types by their shares, none empty."""
     names = np.array([each.name for each in config.cell_types], dtype=object)
-    wanted = shares(config) * (config.n_cells - len(names)) + 1
+    wanted = shares(config) * config.n_cells
     sizes = np.floor(wanted).astype(np.int64)
     sizes[np.argsort(sizes - wanted, kind="stable")[: config.n_cells - sizes.sum()]] += 1
+    while (sizes == 0).any():
+        sizes[np.argmax(sizes)] -= 1
+        sizes[np.argmin(sizes)] += 1
     codes = rng.permutation(np.repeat(np.arange(len(names)), sizes))
     types = pd.Categorical(names[codes], categories=natsorted(names, alg=ns.IGNORECASE))
     barcodes: dict[str, None] = {}

@@ -35,6 +35,7 @@ EXTRA_OF_MODULE = {
     "scanpy": "model",
     "sklearn": "model",
     "skmisc": "model",
+    "matplotlib": "model",
     "fastapi": "server",
     "uvicorn": "server",
     "orjson": "server",
@@ -81,6 +82,45 @@ def root(
 
         typer.echo(f"bi2scope {installed_version('bi2scope')}")
         raise typer.Exit
+
+
+@app.command()
+def simulate(
+    out: Annotated[Path, typer.Option("--out", help="Folder to write the pair, the truth and the BED tracks to.")],
+    preset: Annotated[str, typer.Option("--preset", help="tiny, small, pbmc10k or cell_lines.")] = "small",
+    cells: Annotated[int | None, typer.Option("--cells", help="Cells; the preset's number when left out.")] = None,
+    seed: Annotated[int, typer.Option("--seed", help="The same seed gives the same data set.")] = 0,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a simulated data set there.")] = False,
+) -> None:
+    """Simulate paired cells whose true gene-peak links are known."""
+    from bi2scope.data.simulation.output import require_free_folder
+    from bi2scope.data.simulator import simulate as simulate_cells
+    from bi2scope.data.simulator import write
+
+    require_free_folder(out, overwrite)
+    simulated = simulate_cells(preset, n_cells=cells, seed=seed, progress=sys.stderr.isatty())
+    write(simulated, out, overwrite=overwrite)
+    typer.echo(
+        f"Wrote {out}: {len(simulated.cells):,} cells, {len(simulated.genes):,} genes, {len(simulated.peaks):,} peaks, "
+        f"{len(simulated.links):,} planted links."
+    )
+
+
+@app.command("fit-report")
+def fit_report(
+    rna: RnaOption,
+    atac: AtacOption,
+    out: Annotated[Path, typer.Option("--out", help="Folder to write table, page and figures to.")],
+    real_rna: Annotated[Path | None, typer.Option("--real-rna", help="Real RNA counts (.h5ad).")] = None,
+    real_atac: Annotated[Path | None, typer.Option("--real-atac", help="Real ATAC counts (.h5ad).")] = None,
+    real_cells: Annotated[
+        Path | None, typer.Option("--real-cells", help="Or a CSV of real cells: cell_type, n_genes, n_counts.")
+    ] = None,
+) -> None:
+    """Compare simulated cells (--rna, --atac) with real ones: a table and figures."""
+    from bi2scope.data.fit_report import measured_pair, write_report
+
+    typer.echo(f"Wrote {write_report(*measured_pair((rna, atac), (real_rna, real_atac), real_cells), out)}")
 
 
 @app.command()

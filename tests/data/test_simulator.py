@@ -78,7 +78,7 @@ def test_every_type_has_cells_by_its_share():
     sizes = data.cells["cell_type"].value_counts()
     total = sum(each.share for each in data.config.cell_types)
     for each in data.config.cell_types:
-        assert sizes[each.name] == pytest.approx(300 * each.share / total, abs=2)
+        assert sizes[each.name] == pytest.approx(300 * each.share / total, abs=1)
     scarce = simulate("small", n_cells=9, seed=0)
     assert (scarce.cells["cell_type"].value_counts() >= 1).all()
 
