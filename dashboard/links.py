@@ -90,9 +90,12 @@ def grid(name: str, columns: list[dict[str, Any]], class_name: str = "table") ->
     )
 
 
-def link_columns(table: LinkTable) -> dict[str, Any]:
-    """Columns of the table, for the browser to turn into rows: a third of the size of rows."""
-    return {field: getattr(table.links, field) for field in LINK_FIELDS}
+def link_columns(table: LinkTable) -> str:
+    """Columns of the table as JSON, for the browser to turn into rows: a third of the size of rows.
+
+    Text, because Dash walks through every number of a list before it writes it.
+    """
+    return table.links.model_dump_json(include=set(LINK_FIELDS))
 
 
 def peak_rows(scores: PeakScores, definition: Definition, most: int) -> list[dict[str, Any]]:

@@ -67,11 +67,12 @@
     tell();
   }
 
-  let bins = null, found = null;
+  let bins = null, read = null, found = null;
   function linkAt(data, x, y) {
     if (bins !== data) {
       bins = data;
-      found = new Map(data.bins.row.map((row, i) => [row * data.columns + data.bins.column[i], i]));
+      read = JSON.parse(data.json);
+      found = new Map(read.bins.row.map((row, i) => [row * data.columns + read.bins.column[i], i]));
     }
     const row = Math.round((y - data.y0) / data.dy), column = Math.round((x - data.x0) / data.dx);
     return found.get(row * data.columns + column);
@@ -160,9 +161,9 @@
       const point = hover && hover.points && hover.points[0];
       const at = point && data ? linkAt(data, point.x, point.y) : undefined;
       if (at === undefined) return [false, dash.no_update, dash.no_update, dash.no_update];
-      const b = data.bins;
+      const b = read.bins;
       const line = (name, value) => element("Tr", [element("Td", name), element("Td", value)]);
-      const head = data.gene_names[b.gene[at] - data.gene_start] + " – " + data.peak_names[b.peak[at] - data.peak_start];
+      const head = read.gene_names[b.gene[at] - data.gene_start] + " – " + read.peak_names[b.peak[at] - data.peak_start];
       const many = b.n_links[at] > 1 ? [element("Div", "best of " + whole(b.n_links[at]) + " links here")] : [];
       const rows = [
         line("Distance to TSS", signed(b.distance_to_tss[at]) + " bp"),
@@ -177,8 +178,9 @@
       return [true, point.bbox, side, element("Div", [element("B", head), table, ...many])];
     },
 
-    rows: function (columns) {
-      if (!columns) return [];
+    rows: function (text) {
+      if (!text) return [];
+      const columns = JSON.parse(text);
       const names = Object.keys(columns);
       return columns[names[0]].map((_, i) => Object.fromEntries(names.map((name) => [name, columns[name][i]])));
     },

@@ -221,16 +221,17 @@ def heatmap_patch(heatmap: Heatmap, colouring: Colouring = "score") -> Patch:
 
 
 def tooltip_bins(heatmap: Heatmap) -> dict[str, Any]:
-    """What the tooltip reads in the browser: the bins as columns, the names of the window, and where bins lie."""
+    """What the tooltip reads in the browser: where bins lie and, as JSON, the bins as columns and the window's names.
+
+    Text, because Dash walks through every number of a list before it writes it: 200 ms for 10,000 bins, text 1 ms.
+    """
     return {
         **placement(heatmap),
         "cell": heatmap.cell_id,
         "gene_start": heatmap.gene_start,
         "peak_start": heatmap.peak_start,
         "columns": -(-(heatmap.peak_stop - heatmap.peak_start) // heatmap.peak_step),
-        "gene_names": heatmap.gene_names,
-        "peak_names": heatmap.peak_names,
-        "bins": heatmap.bins.model_dump(),
+        "json": heatmap.model_dump_json(include={"bins", "gene_names", "peak_names"}),
     }
 
 
@@ -240,7 +241,7 @@ def caption(heatmap: Heatmap) -> str:
         return f"{heatmap.n_links:,} links in view; each dot is one link."
     size = f"{counted(heatmap.gene_step, 'gene')} by {counted(heatmap.peak_step, 'peak')}"
     return (
-        f"{heatmap.n_links:,} links in view; each dot covers {size} and shows its highest score. "
+        f"{heatmap.n_links:,} links in view; each dot covers {size} and shows its best link. "
         "Drag or turn the wheel to zoom in, down to single links; double-click for the whole genome."
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 from pathlib import Path
 from typing import Any
@@ -104,7 +105,8 @@ def test_the_numbers_are_those_of_the_service(screen: FastAPI, reader: StoreRead
     table = Service(screen).json(f"/cells/{cell}/links", threshold=0.6, top_k=5)
     outputs = ["link-columns.data", "links-notice.children"]
     inputs = {"cell.value": cell, "cut-settled.data": CUT, "view.value": "cell"}
-    shown = ask_callback(screen, outputs, inputs, {}).json()["response"]["link-columns"]["data"]
+    answer = ask_callback(screen, outputs, inputs, {}).json()["response"]
+    shown = json.loads(answer["link-columns"]["data"])
     assert shown["score"] == table["links"]["score"]
     assert len(shown["rank"]) == table["n_links"]
 

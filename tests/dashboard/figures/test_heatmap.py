@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import base64
+import json
 from typing import Any
 
 import numpy as np
@@ -129,9 +130,10 @@ def test_the_caption_says_what_a_dot_is() -> None:
 
 def test_the_tooltip_can_find_its_link() -> None:
     data = tooltip_bins(binned())
+    read = json.loads(data["json"])
     assert data["columns"] == 3
-    assert data["bins"]["n_links"] == [2, 1]
-    assert data["gene_names"][data["bins"]["gene"][1] - data["gene_start"]] == "G4"
+    assert read["bins"]["n_links"] == [2, 1]
+    assert read["gene_names"][read["bins"]["gene"][1] - data["gene_start"]] == "G4"
 
 
 @pytest.mark.parametrize(
