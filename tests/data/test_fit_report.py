@@ -95,7 +95,7 @@ def test_poisson_counts_have_a_variance_of_their_mean():
 def test_the_report_is_a_table_a_page_and_figures(tmp_path):
     pair = simulated("small").multiome, simulate("small", n_cells=1_000, seed=2).multiome
     n_cells = common_cells(*pair)
-    assert n_cells == 49
+    assert n_cells == min(each.cells["cell_type"].value_counts().min() for each in pair) < 60
     one, two = (measure(each, name, n_cells) for each, name in zip(pair, ("simulated", "another seed"), strict=True))
     page = write_report(one, two, tmp_path / "fit")
     text = page.read_text()
