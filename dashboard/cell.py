@@ -115,7 +115,7 @@ def colouring_control() -> dmc.Group:
     """What the map's colour stands for. Scores saturate near 1; logits go on telling links apart."""
     choice = dmc.SegmentedControl(
         id=ids.COLOURING,
-        data=[{"value": value, "label": quantity.title} for value, quantity in QUANTITIES.items()],
+        data=[{"value": value, "label": value.capitalize()} for value in QUANTITIES],
         value="score",
         size="xs",
         **aria(label="Colour of the map"),

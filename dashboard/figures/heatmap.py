@@ -41,7 +41,7 @@ class Quantity:
 
 QUANTITIES: dict[Colouring, Quantity] = {
     "score": Quantity("Score", 0.5, 1.0, ".1f"),
-    "logit": Quantity("Logit", 0.0, None, ".0f"),
+    "logit": Quantity("Logit<br>(top 2 %<br>alike)", 0.0, None, ".0f"),
     "rank": Quantity("Rank", 1.0, None, ".0f"),
     "weight": Quantity("Weight", 0.0, None, ".2f"),
 }
@@ -127,7 +127,9 @@ def colour_range(heatmap: Heatmap, colouring: Colouring) -> tuple[float, float]:
     quantity = QUANTITIES[colouring]
     if quantity.high is not None:
         return quantity.low, quantity.high
-    highest = max(getattr(heatmap.bins, colouring), default=quantity.low)
+    values = getattr(heatmap.bins, colouring) or [quantity.low]
+    # A few links reach logits several times those of the rest, and would leave the rest one colour.
+    highest = np.percentile(values, 98) if colouring == "logit" else max(values)
     least = 0.1 if colouring == "weight" else 1.0
     return quantity.low, max(float(highest), quantity.low + least)
 

@@ -138,7 +138,11 @@ def test_the_tooltip_can_find_its_link() -> None:
 
 @pytest.mark.parametrize(
     ("colouring", "title", "ends"),
-    [("logit", "Logit", (0.0, 3.0)), ("rank", "Rank", (1.0, 2.0)), ("weight", "Weight", (0.0, 0.15))],
+    [
+        ("logit", "Logit<br>(top 2 %<br>alike)", (0.0, pytest.approx(2.92))),
+        ("rank", "Rank", (1.0, 2.0)),
+        ("weight", "Weight", (0.0, 0.15)),
+    ],
 )
 def test_colour_can_stand_for_what_does_not_saturate(
     colouring: Colouring, title: str, ends: tuple[float, float]
