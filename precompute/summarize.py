@@ -23,5 +23,5 @@ def summarize(writer: StoreWriter, cell_types: list[str], progress: bool = True)
     """
     with progress_bar(cell_types, what="Sum cell types", unit="type", shown=progress) as bar:
         for code, name in enumerate(bar):
-            bar.set_postfix_str(name)
+            bar.set_postfix_str(name, refresh=False)
             writer.write_cumulative(code)

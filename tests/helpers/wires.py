@@ -99,8 +99,8 @@ def link_table(**changes: Any) -> LinkTable:
 
 def embedding() -> Embedding:
     return Embedding(
-        method="UMAP of the RNA counts (scanpy)", cell_id=["a", "b", "c", "d"], cell_type=["T", "B", "T", "B"], x=[0.0, 1.0, 2.0, 3.0],
-        y=[3.0, 2.0, 1.0, 0.0],
+        method="UMAP of the RNA counts (scanpy)", cell_id=["a", "b", "c", "d"], cell_type=["T", "B", "T", "B"],
+        x=[0.0, 1.0, 2.0, 3.0], y=[3.0, 2.0, 1.0, 0.0],
     )  # fmt: skip
 
 
