@@ -15,6 +15,9 @@ ASSEMBLIES = ("hg38", "hg19", "mm10", "mm39")
 OVERHANG = 10_000
 """Bases by which an interval may reach over the end of its chromosome: peaks are widened without regard to it."""
 
+PLAINLY_OVER = 100_000
+"""Bases over the end of a chromosome that no widening of peaks explains."""
+
 FEWEST_NAMED = 0.5
 """Share of intervals on chromosomes that an assembly knows, below which it is none of these genomes."""
 
@@ -28,14 +31,28 @@ def chromosome_lengths(assembly: str) -> dict[str, int]:
     return {bare_chromosome(str(name)): int(length) for name, length in lengths.items() if name != "chrM"}
 
 
-def fitting_assemblies(intervals: pd.DataFrame) -> tuple[str, ...]:
-    """Assemblies on whose chromosomes all intervals have room.
+def overhangs(intervals: pd.DataFrame) -> dict[str, int]:
+    """How many bases the intervals reach over the end of a chromosome of each assembly, at most; negative if none does.
 
     Parameters
     ----------
     intervals
-        Columns ``chrom`` and ``end``. Chromosomes that an assembly does not know (scaffolds, chrM) say nothing, but
-        most intervals must lie on chromosomes that it knows.
+        Columns ``chrom`` and ``end``. Chromosomes that an assembly does not know (scaffolds, chrM) say nothing; an
+        assembly that does not know the chromosomes of most intervals is left out.
+    """
+    table = pd.DataFrame({"chrom": intervals["chrom"].astype(str).map(bare_chromosome), "end": intervals["end"]})
+    ends = table.groupby("chrom")["end"].agg(["max", "size"])
+    found = {}
+    for assembly in ASSEMBLIES:
+        lengths = pd.Series(chromosome_lengths(assembly)).reindex(ends.index)
+        known = lengths.notna()
+        if ends["size"][known].sum() >= FEWEST_NAMED * len(table):
+            found[assembly] = int((ends["max"][known] - lengths[known]).max())
+    return found
+
+
+def fitting_assemblies(intervals: pd.DataFrame) -> tuple[str, ...]:
+    """Assemblies on whose chromosomes all intervals have room.
 
     Returns
     -------
@@ -43,16 +60,11 @@ def fitting_assemblies(intervals: pd.DataFrame) -> tuple[str, ...]:
         Of :data:`ASSEMBLIES`; one when the intervals tell, several when they do not reach far enough, none when
         they are of another genome.
     """
-    table = pd.DataFrame({"chrom": intervals["chrom"].astype(str).map(bare_chromosome), "end": intervals["end"]})
-    ends = table.groupby("chrom")["end"].agg(["max", "size"])
-    found = []
-    for assembly in ASSEMBLIES:
-        lengths = pd.Series(chromosome_lengths(assembly)).reindex(ends.index)
-        known = lengths.notna()
-        fits = (ends["max"][known] <= lengths[known] + OVERHANG).all()
-        if fits and ends["size"][known].sum() >= FEWEST_NAMED * len(table):
-            found.append(assembly)
-    return tuple(found)
+    return _fitting(overhangs(intervals))
+
+
+def _fitting(over: dict[str, int]) -> tuple[str, ...]:
+    return tuple(assembly for assembly, bases in over.items() if bases <= OVERHANG)
 
 
 def guessed_assembly(genes: pd.DataFrame, peaks: pd.DataFrame) -> str:
@@ -72,12 +84,16 @@ def check_one_assembly(genes: pd.DataFrame, peaks: pd.DataFrame, rna_source: str
     Raises
     ------
     RegionError
-        If the genes fit one assembly alone and the peaks another one alone.
+        If no assembly that the genes fit is one that the peaks fit, and by far.
     """
-    of_genes, of_peaks = fitting_assemblies(genes), fitting_assemblies(peaks)
-    if len(of_genes) == len(of_peaks) == 1 and of_genes != of_peaks:
+    over_genes, over_peaks = overhangs(genes), overhangs(peaks)
+    of_genes, of_peaks = _fitting(over_genes), _fitting(over_peaks)
+    apart = all(over_peaks.get(each, 0) > PLAINLY_OVER for each in of_genes) and all(
+        over_genes.get(each, 0) > PLAINLY_OVER for each in of_peaks
+    )
+    if of_genes and of_peaks and apart:
         raise RegionError(
-            f"The genes of {rna_source} lie on {of_genes[0]}, the peaks of {atac_source} on {of_peaks[0]}, "
-            "judged by how far they reach on each chromosome.",
+            f"The genes of {rna_source} lie on {' or '.join(of_genes)}, the peaks of {atac_source} on "
+            f"{' or '.join(of_peaks)}, judged by how far they reach on each chromosome.",
             "Give genes of the peaks' genome: --genes genes.gtf.gz, or lift one of the two over.",
         )

@@ -53,7 +53,7 @@ def fault_in_counts(matrix: sparse.csr_matrix, cells: pd.Index, features: pd.Ind
         Names of rows and columns, for the example.
     """
     data = matrix.data
-    if not (np.issubdtype(data.dtype, np.number) or data.dtype == np.bool_):
+    if data.dtype.kind not in "biuf":
         return f"holds {data.dtype}, not numbers"
     with np.errstate(invalid="ignore"):
         tests = (
@@ -81,7 +81,7 @@ def normalisation_of(matrix: sparse.csr_matrix) -> str:
     Dividing a cell's counts by their sum makes all its values multiples of the smallest (that of a count of 1);
     after a logarithm the same holds once it is undone. Cells without two different values say nothing.
     """
-    if not np.isfinite(matrix.data).all() or (matrix.data < 0).any():
+    if matrix.data.dtype.kind not in "biuf" or not np.isfinite(matrix.data).all() or (matrix.data < 0).any():
         return ""
     if _multiples_of_smallest(matrix, np.asarray):
         return "normalised"

@@ -6,6 +6,7 @@ A verb imports its layer only when it is called, so that ``bi2scope --help`` nee
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -18,6 +19,8 @@ from bi2scope.data.errors import (
     StoreError,
     TrainingError,
 )
+from bi2scope.data.source import Source
+from bi2scope.options import with_source
 
 EXIT_CODES: tuple[tuple[type[Bi2scopeError], int], ...] = (
     (InputError, 2),
@@ -33,6 +36,7 @@ EXTRA_OF_MODULE = {
     "torch_geometric": "model",
     "safetensors": "model",
     "scanpy": "model",
+    "igraph": "model",
     "sklearn": "model",
     "skmisc": "model",
     "matplotlib": "model",
@@ -58,12 +62,6 @@ app = typer.Typer(
 
 RnaOption = Annotated[Path, typer.Option("--rna", help="RNA counts of the cells (.h5ad).")]
 AtacOption = Annotated[Path, typer.Option("--atac", help="ATAC counts of the same cells (.h5ad).")]
-RnaLayerOption = Annotated[
-    str | None, typer.Option("--rna-layer", help="Layer that holds the RNA counts, when X does not.")
-]
-AtacLayerOption = Annotated[
-    str | None, typer.Option("--atac-layer", help="Layer that holds the ATAC counts, when X does not.")
-]
 OverwriteOption = Annotated[bool, typer.Option("--overwrite", help="Replace the file if it is there.")]
 PortOption = Annotated[
     int | None, typer.Option("--port", min=1, max=65535, help="Port on 127.0.0.1; 8050, or BI2SCOPE_PORT.")
@@ -124,9 +122,34 @@ def fit_report(
 
 
 @app.command()
+@with_source
+def prepare(
+    source: Source,
+    out: Annotated[Path, typer.Option("--out", help="Prepared file to write (.h5).")],
+    peak_fasta: Annotated[Path | None, typer.Option("--peak-fasta", help="FASTA with a sequence per peak.")] = None,
+    genome: Annotated[Path | None, typer.Option("--genome", help="FASTA of the genome, to cut peaks out of.")] = None,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of clusters in place of missing cell types.")] = 0,
+    overwrite: OverwriteOption = False,
+) -> None:
+    """Read paired cells of any format, say what they hold, and write them as one file that is quick to read."""
+    from bi2scope.data.files import require_absent
+    from bi2scope.data.overview import overview
+    from bi2scope.data.prepared import write_prepared
+    from bi2scope.data.reading import read
+
+    require_absent(out, overwrite)
+    reading = read(replace(source, peak_fasta=peak_fasta, genome=genome, seed=seed))
+    report_notes(reading.multiome.notes)
+    for name, value in overview(reading):
+        typer.echo(f"{name:15} {value}")
+    write_prepared(reading.multiome, out, overwrite=overwrite)
+    typer.echo(f"Wrote {out}. Train on it with: bi2scope train --cells {out} --out model.safetensors")
+
+
+@app.command()
+@with_source
 def train(
-    rna: RnaOption,
-    atac: AtacOption,
+    source: Source,
     out: Annotated[Path, typer.Option("--out", help="Checkpoint to write (.safetensors).")],
     protocol: Annotated[
         Literal["paper", "bi2scope"],
@@ -134,19 +157,17 @@ def train(
     ] = "bi2scope",
     epochs: Annotated[int | None, typer.Option("--epochs", min=1, help="Epochs; the protocol's when left out.")] = None,
     seed: Annotated[int | None, typer.Option("--seed", min=0, help="Seed of splits, pairs and weights.")] = None,
-    rna_layer: RnaLayerOption = None,
-    atac_layer: AtacLayerOption = None,
     overwrite: OverwriteOption = False,
 ) -> None:
     """Train Bi2Former to tell matched cells from mismatched ones."""
     from bi2scope.data.files import require_absent
-    from bi2scope.data.readers import read_h5ad_pair
+    from bi2scope.data.reading import read_multiome
     from bi2scope.model.checkpoint import save
     from bi2scope.model.config import protocol_defaults
     from bi2scope.model.training import train as train_model
 
     require_absent(out, overwrite)
-    multiome = read_h5ad_pair(rna, atac, rna_layer=rna_layer, atac_layer=atac_layer)
+    multiome = read_multiome(source)
     report_notes(multiome.notes)
     model_config, training_config = protocol_defaults(protocol, epochs=epochs, seed=seed)
     trained = train_model(multiome, model_config, training_config)
@@ -156,27 +177,25 @@ def train(
 
 
 @app.command()
+@with_source
 def precompute(
     model: Annotated[Path, typer.Option("--model", help="Checkpoint of `bi2scope train` (.safetensors).")],
-    rna: RnaOption,
-    atac: AtacOption,
+    source: Source,
     out: Annotated[Path, typer.Option("--out", help="Attention store to write (.h5).")],
     k_max: Annotated[int, typer.Option("--k-max", min=1, help="Links kept per gene, cell, layer and head.")] = 50,
     name: Annotated[str, typer.Option("--name", help="What the data set is called on the screen.")] = "",
-    rna_layer: RnaLayerOption = None,
-    atac_layer: AtacLayerOption = None,
     overwrite: OverwriteOption = False,
 ) -> None:
     """Store the attention of every cell in one HDF5 file."""
     from bi2scope.data.files import require_absent
-    from bi2scope.data.readers import read_h5ad_pair
+    from bi2scope.data.reading import read_multiome
     from bi2scope.model.checkpoint import load
     from bi2scope.precompute.build import BuildOptions
     from bi2scope.precompute.build import precompute as build_store
 
     require_absent(out, overwrite)
     trained = load(model)
-    multiome = read_h5ad_pair(rna, atac, rna_layer=rna_layer, atac_layer=atac_layer)
+    multiome = read_multiome(source)
     report_notes(multiome.notes)
     build_store(trained, multiome, out, BuildOptions(k_max, name, overwrite))
     typer.echo(f"Wrote {out}. Browse it with: bi2scope serve {out}")
