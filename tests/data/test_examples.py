@@ -10,8 +10,8 @@ import anndata
 import numpy as np
 import pytest
 
-from bi2scope.data import examples
 from bi2scope.data.errors import DatasetError
+from bi2scope.data.examples import pair
 from bi2scope.data.examples.pair import example_pair
 from bi2scope.data.readers import read_h5ad_pair
 from bi2scope.data.regions import parse_peak_name
@@ -68,7 +68,7 @@ def test_reading_them_is_quick_and_needs_no_scanpy(monkeypatch):
 
 
 def test_a_missing_file_is_said(monkeypatch, tmp_path):
-    monkeypatch.setattr(examples, "__file__", str(tmp_path / "__init__.py"))
+    monkeypatch.setattr(pair, "__file__", str(tmp_path / "pair.py"))
     with pytest.raises(DatasetError, match=r"The example cells are not installed: .*rna.h5ad is missing"):
         example_pair()
 
