@@ -23,9 +23,14 @@ def test_a_file_appears_whole_with_the_usual_permissions(tmp_path: Path) -> None
 def test_the_old_file_stays_when_writing_fails(tmp_path: Path, error: type[BaseException]) -> None:
     path = tmp_path / "out.bin"
     path.write_bytes(b"old")
-    with pytest.raises(error), replacing(path) as temporary:
-        temporary.write_bytes(b"new")
-        raise error
+
+    def write_half() -> None:
+        with replacing(path) as temporary:
+            temporary.write_bytes(b"new")
+            raise error
+
+    with pytest.raises(error):
+        write_half()
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]
 
