@@ -1,7 +1,8 @@
-"""Pairs of an RNA profile and an ATAC profile to learn from, and their splits.
+"""Pairs of an RNA profile and an ATAC profile to learn from.
 
-A matched pair is of one cell (label 1); an easy mismatched pair is of two cells of two cell types (label 0).
-Everything random takes a :class:`numpy.random.Generator`: the same seed gives the same pairs.
+A matched pair is of one cell (label 1). A mismatched pair is of two cells (label 0): an easy one of two cells of two
+cell types, a hard one of two cells of one type. Everything random takes a :class:`numpy.random.Generator`: the same
+seed gives the same pairs. No draw is ever thrown away and drawn again, so that a million pairs take a second or two.
 """
 
 from __future__ import annotations
@@ -12,10 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from bi2scope.data.errors import DatasetError
-
-FRACTIONS = (0.8, 0.1, 0.1)
-"""Training, validation and test, as in the paper."""
+from bi2scope.data.errors import ConfigurationError
+from bi2scope.data.partners import PartnerDraw
 
 Ints = npt.NDArray[np.int64]
 
@@ -46,12 +45,54 @@ class Pairs:
 
 
 @dataclass(frozen=True, slots=True)
-class Split:
-    """Positions of the training, validation and test part: disjoint, ascending, together everything."""
+class Mismatches:
+    """How many mismatched pairs there are to the matched ones, and of which kind.
 
-    train: Ints
-    validation: Ints
-    test: Ints
+    Parameters
+    ----------
+    ratio
+        Mismatched pairs per matched pair, any number above 0.
+    hard_share
+        Share of the mismatched pairs that are hard, from 0 to 1.
+
+    Raises
+    ------
+    ConfigurationError
+        If a value is out of its range.
+    """
+
+    ratio: float = 1.0
+    hard_share: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not 0 < self.ratio < float("inf"):
+            raise ConfigurationError(f"The ratio of mismatched to matched pairs is {self.ratio:g}; it must be above 0.")
+        if not 0 <= self.hard_share <= 1:
+            raise ConfigurationError(f"The share of hard mismatches is {self.hard_share:g}; it must be from 0 to 1.")
+
+    def number(self, n_matched: int) -> int:
+        """Mismatched pairs to so many matched ones: to the nearest, at least one."""
+        return max(1, _nearest(self.ratio * n_matched))
+
+
+EASY = Mismatches()
+"""One easy mismatch for each matched pair, as in the paper."""
+
+
+def joined(*parts: Pairs) -> Pairs:
+    """The pairs of all parts, part after part."""
+    return Pairs(
+        np.concatenate([part.rna_cell for part in parts]),
+        np.concatenate([part.atac_cell for part in parts]),
+        np.concatenate([part.label for part in parts]),
+    )
+
+
+def is_hard(pairs: Pairs, cell_types: npt.ArrayLike) -> npt.NDArray[np.bool_]:
+    """``(n_pairs,)`` whether each is a hard mismatch; ``cell_types`` of every cell, looked up by position."""
+    types = np.asarray(cell_types)
+    hard: npt.NDArray[np.bool_] = (pairs.label == 0) & (types[pairs.rna_cell] == types[pairs.atac_cell])
+    return hard
 
 
 def matched_pairs(cells: npt.ArrayLike) -> Pairs:
@@ -60,121 +101,114 @@ def matched_pairs(cells: npt.ArrayLike) -> Pairs:
     return Pairs(positions, positions.copy(), np.ones(len(positions), np.int64))
 
 
-def easy_mismatches(cells: npt.ArrayLike, cell_types: npt.ArrayLike, rng: np.random.Generator) -> Pairs:
-    """Each cell's RNA with the ATAC of a cell of another type, drawn uniformly from ``cells``; label 0.
+def easy_mismatches(
+    cells: npt.ArrayLike, cell_types: npt.ArrayLike, rng: np.random.Generator, n_each: int = 1
+) -> Pairs:
+    """Each cell's RNA with the ATAC of cells of other types, drawn uniformly from ``cells``; label 0.
 
     Parameters
     ----------
     cells
-        ``(n,)`` positions to pair with one another: both profiles come from these cells.
+        ``(n,)`` positions to pair with one another, none twice: both profiles come from these cells.
     cell_types
         ``(n_cells,)`` type of every cell of the data set (labels or codes), looked up by position.
     rng
         Source of the draws.
+    n_each
+        Pairs of each cell: with different partners, as long as there are.
 
     Raises
     ------
     DatasetError
         If the cells are all of one type.
     """
-    positions = np.asarray(cells, dtype=np.int64)
-    code = np.unique(np.asarray(cell_types)[positions], return_inverse=True)[1]
-    size = np.bincount(code)
-    if len(size) < 2:
-        raise DatasetError(
-            f"The {len(positions)} cells to pair are all of one cell type; a mismatched pair needs two.",
-            "Check obs['cell_type'], or give more cells.",
-        )
-    by_type = positions[np.argsort(code, kind="stable")]
-    first = np.concatenate(([0], np.cumsum(size)))[code]
-    # A draw over all others, which steps over the block of the cell's own type.
-    draw = rng.integers(0, len(positions) - size[code])
-    partner = by_type[np.where(draw < first, draw, draw + size[code])]
-    return Pairs(positions, partner, np.zeros(len(positions), np.int64))
+    typed = PartnerDraw.of(cells, cell_types)
+    return _mismatched(*typed.easy(rng, np.full(len(typed.cells), n_each, np.int64)))
 
 
-def labelled_pairs(cells: npt.ArrayLike, cell_types: npt.ArrayLike, rng: np.random.Generator) -> Pairs:
-    """Every cell once matched and once (as RNA) in an easy mismatch: ``2 n`` pairs, half of them label 1, shuffled.
+def hard_mismatches(
+    cells: npt.ArrayLike, cell_types: npt.ArrayLike, rng: np.random.Generator, n_each: int = 1
+) -> Pairs:
+    """Each cell's RNA with the ATAC of other cells of its own type, drawn uniformly from ``cells``; label 0.
 
-    Parameters and errors as in :func:`easy_mismatches`.
+    A cell that is the only one of its type has no such partner and is left out. Parameters as in
+    :func:`easy_mismatches`.
+
+    Raises
+    ------
+    DatasetError
+        If no type has two of the cells.
     """
-    matched, mismatched = matched_pairs(cells), easy_mismatches(cells, cell_types, rng)
-    together = Pairs(
-        np.concatenate((matched.rna_cell, mismatched.rna_cell)),
-        np.concatenate((matched.atac_cell, mismatched.atac_cell)),
-        np.concatenate((matched.label, mismatched.label)),
-    )
+    typed = PartnerDraw.of(cells, cell_types)
+    return _mismatched(*typed.hard(rng, np.full(len(typed.cells), n_each, np.int64)))
+
+
+def mismatched_pairs(
+    cells: npt.ArrayLike, cell_types: npt.ArrayLike, rng: np.random.Generator, mismatches: Mismatches = EASY
+) -> Pairs:
+    """Easy and hard mismatches in the numbers asked for, to the nearest pair, at least one; label 0.
+
+    Every cell's RNA stands in equally many, give or take one, so that an RNA profile alone says nothing of the label.
+    For the same reason a cell that is the only one of its type gets easy mismatches alone; the hard ones are drawn
+    among the others, and are fewer than asked for only when those have no more pairs. Parameters as in
+    :func:`easy_mismatches`.
+
+    Raises
+    ------
+    DatasetError
+        If easy ones are due and the cells are all of one type, or hard ones and no type has two of the cells.
+    """
+    typed = PartnerDraw.of(cells, cell_types)
+    n = len(typed.cells)
+    total = mismatches.number(n)
+    n_each = np.full(n, total // max(n, 1), np.int64)
+    if n and total % n:
+        n_each[rng.choice(n, total % n, replace=False)] += 1
+    n_hard = _nearest(mismatches.hard_share * total)
+    if n_hard == 0:
+        return _mismatched(*typed.easy(rng, n_each))
+    row = np.repeat(np.arange(n), n_each)
+    able = row[typed.has_hard[row]]
+    chosen = rng.choice(able, min(n_hard, len(able)), replace=False)
+    hard_each = np.bincount(chosen, minlength=n)
+    hard, easy_each = _mismatched(*typed.hard(rng, hard_each)), n_each - hard_each
+    return joined(_mismatched(*typed.easy(rng, easy_each)), hard) if easy_each.any() else hard
+
+
+def _mismatched(rna_cell: Ints, atac_cell: Ints) -> Pairs:
+    return Pairs(rna_cell, atac_cell, np.zeros(len(rna_cell), np.int64))
+
+
+def _nearest(number: float) -> int:
+    return int(np.floor(number + 0.5))
+
+
+def labelled_pairs(
+    cells: npt.ArrayLike, cell_types: npt.ArrayLike, rng: np.random.Generator, mismatches: Mismatches = EASY
+) -> Pairs:
+    """Every cell matched once, with mismatched pairs in the numbers asked for, shuffled.
+
+    Parameters and errors as in :func:`mismatched_pairs`.
+    """
+    together = joined(matched_pairs(cells), mismatched_pairs(cells, cell_types, rng, mismatches))
     return together.take(rng.permutation(len(together)))
 
 
 def epochs(
-    cells: npt.ArrayLike, cell_types: npt.ArrayLike, rng: np.random.Generator, *, fresh: bool
+    cells: npt.ArrayLike,
+    cell_types: npt.ArrayLike,
+    rng: np.random.Generator,
+    mismatches: Mismatches = EASY,
+    *,
+    fresh: bool,
 ) -> Iterator[Pairs]:
     """Pairs of one epoch after another, without end.
 
     With ``fresh`` every epoch draws its mismatched pairs anew, so that none can be learnt by heart; without, the
     first draw stays (the paper's protocol) and only the order changes.
     """
-    pairs = labelled_pairs(cells, cell_types, rng)
+    given = (cells, cell_types, rng, mismatches)
+    pairs = labelled_pairs(*given)
     while True:
         yield pairs
-        pairs = labelled_pairs(cells, cell_types, rng) if fresh else pairs.take(rng.permutation(len(pairs)))
-
-
-def split_cells(
-    cell_types: npt.ArrayLike, rng: np.random.Generator, fractions: tuple[float, float, float] = FRACTIONS
-) -> Split:
-    """Split cells so that each type keeps the fractions, to the nearest cell.
-
-    Parameters
-    ----------
-    cell_types
-        ``(n_cells,)`` labels or codes.
-    rng
-        Source of the shuffles.
-    fractions
-        Of training, validation and test; they sum to 1.
-
-    Raises
-    ------
-    DatasetError
-        If there are too few cells for three parts.
-    """
-    return _stratified(np.asarray(cell_types), rng, fractions, "cells")
-
-
-def split_pairs(pairs: Pairs, rng: np.random.Generator, fractions: tuple[float, float, float] = FRACTIONS) -> Split:
-    """Split pairs (the paper's protocol), each label by the same fractions; ``pairs.take(split.train)``.
-
-    A cell may then stand in two parts, once matched and once mismatched: held-out accuracy is not that of unseen
-    cells. Errors as in :func:`split_cells`.
-    """
-    return _stratified(pairs.label, rng, fractions, "pairs")
-
-
-def _stratified(
-    strata: npt.NDArray[np.generic], rng: np.random.Generator, fractions: tuple[float, float, float], what: str
-) -> Split:
-    if min(fractions) < 0 or abs(sum(fractions) - 1) > 1e-9:
-        raise DatasetError(f"The fractions {fractions} of a split must be 0 or more and sum to 1.")
-    code = np.unique(strata, return_inverse=True)[1]
-    order = rng.permutation(len(code))
-    order = order[np.argsort(code[order], kind="stable")]
-    size = np.bincount(code)
-    held = _shares(size, fractions[1] + fractions[2])
-    validation = _shares(held, fractions[1] / (fractions[1] + fractions[2] or 1))
-    place = np.arange(len(code)) - np.repeat(np.cumsum(size) - size, size)
-    part = np.where(place < np.repeat(validation, size), 1, np.where(place < np.repeat(held, size), 2, 0))
-    split = Split(*(np.sort(order[part == number]) for number in range(3)))
-    for positions, fraction in zip((split.train, split.validation, split.test), fractions, strict=True):
-        if fraction > 0 and len(positions) == 0:
-            raise DatasetError(
-                f"{len(code)} {what} are too few to split into {' / '.join(f'{f:.0%}' for f in fractions)}."
-            )
-    return split
-
-
-def _shares(size: Ints, fraction: float) -> Ints:
-    """A fraction of each stratum in whole numbers, whose sum is the fraction of the whole, to the nearest."""
-    running = np.concatenate(([0], np.cumsum(size)))
-    return np.diff(np.floor(running * fraction + 0.5)).astype(np.int64)
+        pairs = labelled_pairs(*given) if fresh else pairs.take(rng.permutation(len(pairs)))

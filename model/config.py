@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Literal, Self, get_args
 
 from bi2scope.data.errors import ConfigurationError
+from bi2scope.data.pairs import Mismatches
 
 CountScale = Literal["raw", "log1p"]
 AttributeScale = Literal["raw", "standardised"]
@@ -120,6 +121,11 @@ class TrainingConfig:
     mismatches_per_cell
         Mismatched pairs of each held-out cell in validation and test, with ``split="cells"``; the two classes weigh
         the same in the metrics.
+    hard_share
+        Share of hard ones among the mismatched pairs, in training and held out.
+    mismatch_ratio
+        Mismatched pairs per matched pair in training; with ``split="pairs"`` also held out. Each pair weighs the same
+        in the loss.
     seed
         Of splits, pairs, weights and dropout.
 
@@ -142,6 +148,8 @@ class TrainingConfig:
     averaging: float = 0.0
     min_cells: int = 1
     mismatches_per_cell: int = 8
+    hard_share: float = 0.0
+    mismatch_ratio: float = 1.0
     seed: int = 906
 
     def __post_init__(self) -> None:
@@ -151,6 +159,7 @@ class TrainingConfig:
             _check(name, getattr(self, name), 0)
         for name in ("node_dropout", "averaging"):
             _check(name, getattr(self, name), 0, below=1)
+        Mismatches(self.mismatch_ratio, self.hard_share)  # checks both
         if not 0 < self.learning_rate < float("inf"):
             raise ConfigurationError(f"learning_rate is {self.learning_rate:g}; it must be above 0.")
         _check_choice("split", self.split, get_args(Split))
@@ -207,7 +216,12 @@ _BI2SCOPE = (
 
 
 def protocol_defaults(
-    protocol: str, *, epochs: int | None = None, seed: int | None = None
+    protocol: str,
+    *,
+    epochs: int | None = None,
+    seed: int | None = None,
+    hard_share: float | None = None,
+    mismatch_ratio: float | None = None,
 ) -> tuple[ModelConfig, TrainingConfig]:
     """The configurations of a protocol.
 
@@ -217,7 +231,7 @@ def protocol_defaults(
         ``paper``: the published code's settings. ``bi2scope``: settings that hold up on unseen cells; departures from
         the paper are the split by cell, fresh mismatches, log counts, standardised attributes, rare features left
         out, ID embeddings that start from a truncated SVD of the training counts, AdamW and a cosine schedule.
-    epochs, seed
+    epochs, seed, hard_share, mismatch_ratio
         Take the place of the protocol's when given.
 
     Raises
@@ -228,8 +242,6 @@ def protocol_defaults(
     protocols = {"paper": _PAPER, "bi2scope": _BI2SCOPE}
     _check_choice("protocol", protocol, tuple(protocols))
     model, training = protocols[protocol]
-    return model, replace(
-        training,
-        epochs=training.epochs if epochs is None else epochs,
-        seed=training.seed if seed is None else seed,
-    )
+    given = {"epochs": epochs, "seed": seed, "hard_share": hard_share, "mismatch_ratio": mismatch_ratio}
+    changes: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    return model, replace(training, **changes)

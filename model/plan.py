@@ -11,14 +11,17 @@ import numpy.typing as npt
 from bi2scope.data.errors import TrainingError
 from bi2scope.data.multiome import Multiome
 from bi2scope.data.pairs import (
+    EASY,
+    Mismatches,
     Pairs,
     easy_mismatches,
     epochs,
+    joined,
     labelled_pairs,
     matched_pairs,
-    split_cells,
-    split_pairs,
+    mismatched_pairs,
 )
+from bi2scope.data.splits import split_cells, split_pairs
 from bi2scope.model.config import Negatives, Split, TrainingConfig
 
 Ints = npt.NDArray[np.int64]
@@ -40,6 +43,8 @@ class Plan:
         Training pairs of a split of pairs; one draw of them in a split of cells.
     validation, test
         Held-out pairs.
+    mismatches
+        Number and kind of the training mismatches.
     """
 
     protocol: str
@@ -50,11 +55,14 @@ class Plan:
     train: Pairs
     validation: Pairs
     test: Pairs
+    mismatches: Mismatches = EASY
 
     @property
     def n_train(self) -> int:
         """Training pairs of one epoch."""
-        return 2 * len(self.train_cells) if self.split == "cells" else len(self.train)
+        if self.split == "pairs":
+            return len(self.train)
+        return len(self.train_cells) + self.mismatches.number(len(self.train_cells))
 
     @property
     def balanced(self) -> bool:
@@ -64,7 +72,7 @@ class Plan:
     def epochs(self, rng: np.random.Generator) -> Iterator[Pairs]:
         """Pairs of one epoch after another, without end."""
         if self.split == "cells":
-            yield from epochs(self.train_cells, self.codes, rng, fresh=self.negatives == "fresh")
+            yield from epochs(self.train_cells, self.codes, rng, self.mismatches, fresh=self.negatives == "fresh")
         while True:
             yield self.train.take(rng.permutation(len(self.train)))
 
@@ -108,40 +116,53 @@ def make_plan(multiome: Multiome, config: TrainingConfig, rng: np.random.Generat
         If the cells of a part are all of one type, so that it has no mismatched pair.
     """
     codes = multiome.cells["cell_type"].cat.codes.to_numpy().astype(np.int64)
+    mismatches = Mismatches(config.mismatch_ratio, config.hard_share)
+    pairs = labelled_pairs(np.arange(multiome.n_cells), codes, rng, mismatches)  # all: says what the data set lacks
     if config.split == "pairs":
-        pairs = labelled_pairs(np.arange(multiome.n_cells), codes, rng)
-        split = split_pairs(pairs, rng)
+        if mismatches != EASY:
+            pairs = _without_repeats(pairs)
+        split = split_pairs(pairs, rng, cell_types=codes if mismatches.hard_share else None)
         train, validation, test = (pairs.take(part) for part in (split.train, split.validation, split.test))
         train_cells = np.union1d(train.rna_cell, train.atac_cell)
     else:
-        labelled_pairs(np.arange(multiome.n_cells), codes, rng)  # one cell type: said of all cells, not of a part
         cells = split_cells(codes, rng)
         parts = {"training": cells.train, "validation": cells.validation, "test": cells.test}
         for name, part in parts.items():
-            _check_types(name, part, codes)
-        train_cells, train = cells.train, labelled_pairs(cells.train, codes, rng)
-        validation, test = (
-            held_out_pairs(part, codes, rng, config.mismatches_per_cell) for part in (cells.validation, cells.test)
-        )
-    return Plan(config.protocol, config.split, config.negatives, codes, train_cells, train, validation, test)
+            _check_types(name, part, codes, mismatches.hard_share)
+        train_cells, train = cells.train, labelled_pairs(cells.train, codes, rng, mismatches)
+        held_out = Mismatches(config.mismatches_per_cell, mismatches.hard_share)
+        validation, test = (held_out_pairs(part, codes, rng, held_out) for part in (cells.validation, cells.test))
+    names = (config.protocol, config.split, config.negatives)
+    return Plan(*names, codes, train_cells, train, validation, test, mismatches)
 
 
-def held_out_pairs(cells: Ints, codes: Ints, rng: np.random.Generator, mismatches_per_cell: int) -> Pairs:
-    """Each cell's matched pair, and several easy mismatches of its RNA."""
-    return _joined(matched_pairs(cells), *(easy_mismatches(cells, codes, rng) for _ in range(mismatches_per_cell)))
+def held_out_pairs(cells: Ints, codes: Ints, rng: np.random.Generator, mismatches: Mismatches) -> Pairs:
+    """Each cell's matched pair, and several mismatches of its RNA.
+
+    Easy ones alone are drawn one by one, so that a pair may come twice: that keeps the figures of models trained
+    before there were hard ones.
+    """
+    if mismatches.hard_share == 0:
+        easy = (easy_mismatches(cells, codes, rng) for _ in range(round(mismatches.ratio)))
+        return joined(matched_pairs(cells), *easy)
+    return joined(matched_pairs(cells), mismatched_pairs(cells, codes, rng, mismatches))
 
 
-def _joined(*parts: Pairs) -> Pairs:
-    return Pairs(
-        np.concatenate([part.rna_cell for part in parts]),
-        np.concatenate([part.atac_cell for part in parts]),
-        np.concatenate([part.label for part in parts]),
-    )
+def _without_repeats(pairs: Pairs) -> Pairs:
+    """Each pair once, so that none is in two parts of a split of pairs; a small type soon has no other hard pairs."""
+    both = np.column_stack((pairs.rna_cell, pairs.atac_cell))
+    return pairs.take(np.sort(np.unique(both, axis=0, return_index=True)[1]))
 
 
-def _check_types(name: str, cells: Ints, codes: Ints) -> None:
-    if len(np.unique(codes[cells])) < 2:
+def _check_types(name: str, cells: Ints, codes: Ints, hard_share: float) -> None:
+    size = np.bincount(codes[cells])
+    if hard_share < 1 and (size > 0).sum() < 2:
         raise TrainingError(
             f"The {len(cells)} cells held for {name} are all of one cell type; mismatched pairs need two.",
             "Give more cells of each type.",
+        )
+    if hard_share > 0 and size.max() < 2:
+        raise TrainingError(
+            f"The {len(cells)} cells held for {name} are all of different cell types; hard mismatches need two of one.",
+            "Give more cells of each type, or a hard share of 0.",
         )

@@ -11,9 +11,8 @@ from bi2scope.data.pairs import (
     epochs,
     labelled_pairs,
     matched_pairs,
-    split_cells,
-    split_pairs,
 )
+from bi2scope.data.splits import split_cells, split_pairs
 
 SEEDS = st.integers(0, 2**32 - 1)
 
