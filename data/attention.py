@@ -203,15 +203,16 @@ def softmax_denominator(
 
     The published model takes, per gene, the ten highest scores over all open peaks of the cell, where a peak on
     another chromosome scores exactly 0.5. So with ``m`` scores above 0.5 on the chromosome, the other places go
-    first to those 0.5 pads and then, if there are too few, to the next scores of the chromosome.
+    first to those 0.5 pads and then, if there are too few, to the next scores of the chromosome. With a limit on the
+    distance, a peak of the chromosome beyond it is such a pad, too (:mod:`bi2scope.data.candidates`).
 
     Parameters
     ----------
     top_score
-        ``(n_rows, places)``, the highest scores on the gene's own chromosome, descending; entries from
+        ``(n_rows, places)``, the highest scores of the gene's candidates, descending; entries from
         ``n_in_chromosome`` on are ignored.
     n_in_chromosome, n_elsewhere
-        ``(n_rows,)``, open peaks on the gene's chromosome and on the others.
+        ``(n_rows,)``, open peaks that are candidates of the gene (on its chromosome, within a limit), and the others.
     places
         Places in a row, 10 in the published model.
 

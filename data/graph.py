@@ -15,7 +15,8 @@ from bi2scope.data.multiome import Multiome
 class CellGraph:
     """Nodes of one graph: the genes of an RNA profile and the peaks of an ATAC profile that are not zero.
 
-    The edges are implied: a gene may attend to every peak of its own chromosome.
+    The edges are implied: a gene may attend to every peak of its own chromosome, or to those of them that lie near
+    enough (:mod:`bi2scope.data.candidates`).
 
     Attributes
     ----------

@@ -20,16 +20,16 @@ from bi2scope.model.batch import GraphBatch, PaddedBlocks
 
 @dataclass(frozen=True, slots=True)
 class TopPeaks:
-    """The highest peaks of each gene and head on the gene's own chromosome, by logit and then in genome order.
+    """The highest candidate peaks of each gene and head, by logit and then in genome order.
 
     Attributes
     ----------
     peak
-        ``(n_genes, heads, places)`` positions in the batch; -1 where the chromosome has no more peaks.
+        ``(n_genes, heads, places)`` positions in the batch; -1 where the gene has no more candidates.
     logit
         ``(n_genes, heads, places)``, descending; ``-inf`` where there is no peak.
     n_above
-        ``(n_genes, heads)`` peaks with a logit above 0, among the places or not.
+        ``(n_genes, heads)`` candidates with a logit above 0, among the places or not.
     """
 
     peak: Tensor
@@ -87,12 +87,12 @@ def top_peaks(
 
 
 def block_logits(query: Tensor, key: Tensor, bucket: PaddedBlocks) -> Tensor:
-    """``(n_blocks, heads, g, p)`` logits of a bucket; ``-inf`` for peaks that are padding."""
+    """``(n_blocks, heads, g, p)`` logits of a bucket; ``-inf`` where peaks are padding or no candidates."""
     heads, d = query.shape[1:]
     n_blocks, g = bucket.gene.shape
     queries = query.index_select(0, bucket.gene.flatten()).view(n_blocks, g, heads, d).transpose(1, 2)
     keys = key.index_select(0, bucket.peak.flatten()).view(n_blocks, -1, heads, d).permute(0, 2, 3, 1)
-    return (queries @ keys).masked_fill_(bucket.no_peak[:, None, None], -math.inf)
+    return (queries @ keys).masked_fill_(bucket.no_candidate()[:, None], -math.inf)
 
 
 def _of_real_genes(values: Tensor, bucket: PaddedBlocks) -> Tensor:
@@ -119,7 +119,8 @@ def attend(query: Tensor, key: Tensor, batch: GraphBatch) -> Attention:
     """Pruned attention of every gene of a batch.
 
     Per gene and head the published model takes the ten highest scores over all open peaks of the cell, those on
-    other chromosomes scoring 0.5, their softmax, and then sets to 0 the weights of scores up to 0.5.
+    other chromosomes scoring 0.5, their softmax, and then sets to 0 the weights of scores up to 0.5. Peaks of the
+    chromosome that lie too far away count as those on other chromosomes (:mod:`bi2scope.data.candidates`).
 
     Parameters
     ----------
@@ -145,10 +146,10 @@ def attend(query: Tensor, key: Tensor, batch: GraphBatch) -> Attention:
 
 
 def _places(top_logit: Tensor, n_elsewhere: Tensor) -> tuple[Tensor, Tensor]:
-    """Which of a row's ten places its own chromosome fills, and how many the pads of 0.5 fill.
+    """Which of a row's ten places its candidates fill, and how many the pads of 0.5 fill.
 
     Scores above 0.5 come first, then the pads, then, if there are too few peaks elsewhere, the next scores of the
-    chromosome (:func:`bi2scope.data.attention.softmax_denominator` states the same rule for arrays).
+    candidates (:func:`bi2scope.data.attention.softmax_denominator` states the same rule for arrays).
     """
     exists = top_logit > -math.inf
     above = (exists & (torch.sigmoid(top_logit) > FLOOR)).sum(-1)  # (n_genes, heads)

@@ -7,6 +7,8 @@ one graph with chromosomes A, B and C::
     genes   A A A B C C          peaks   A A B B B B
     blocks  A: genes 0:3 x peaks 0:2     B: genes 3:4 x peaks 2:6     (C has no open peak: no block)
 
+With a limit on the distance of gene and peak the blocks are narrower: :mod:`bi2scope.model.reach`.
+
 Blocks of like size are padded to one size and multiplied together (a *bucket*): one batched product in place of one per
 block, which matters as a batch of 16 cells has some 350 blocks of about 20 x 40.
 """
@@ -60,8 +62,13 @@ def make_buckets(gene_block: Ints, peak_block: Ints, n_blocks: int) -> list[Buck
     """
     n_genes, n_peaks = np.bincount(gene_block, minlength=n_blocks), np.bincount(peak_block, minlength=n_blocks)
     gene_start, peak_start = np.cumsum(n_genes) - n_genes, np.cumsum(n_peaks) - n_peaks
-    blocks = np.flatnonzero((n_genes > 0) & (n_peaks > 0))
-    blocks = blocks[np.lexsort((n_genes[blocks], n_peaks[blocks]))]
+    used = (n_genes > 0) & (n_peaks > 0)
+    return bucketed(gene_start[used], n_genes[used], peak_start[used], n_peaks[used])
+
+
+def bucketed(gene_start: Ints, n_genes: Ints, peak_start: Ints, n_peaks: Ints) -> list[Bucket]:
+    """Put blocks of like size together; ``(n_blocks,)`` each, none of them empty."""
+    blocks = np.lexsort((n_genes, n_peaks))
     return [
         Bucket(gene_start[chosen], n_genes[chosen], peak_start[chosen], n_peaks[chosen])
         for chosen in _cut(blocks, n_genes[blocks], n_peaks[blocks])

@@ -153,7 +153,7 @@ def load(path: str | Path) -> Trained:
         genes, peaks = _table(features["genes"], GENE_COLUMNS), _table(features["peaks"], PEAK_COLUMNS)
         normalisation = Normalisation(**{k: tuple(v) for k, v in json.loads(metadata["normalisation"]).items()})
         report, dataset_digest = json.loads(metadata["report"]), metadata["dataset_digest"]
-        network = Bi2Former(model_config, feature_layout(genes, peaks, normalisation))
+        network = Bi2Former(model_config, feature_layout(genes, peaks, normalisation, model_config.max_distance))
     except (KeyError, TypeError, ValueError, ConfigurationError) as error:
         raise CheckpointError(
             f"{target}: the checkpoint's description cannot be used: {type(error).__name__}: {error}.",

@@ -53,6 +53,9 @@ class ModelConfig:
         Whether means, variances_norm, strand and highly_variable enter as they are or standardised over the genes.
     embedding_init
         How the ID embeddings start: standard normal, as published, or from a truncated SVD of the training counts.
+    max_distance
+        Bases between a gene's TSS and the middle of a peak that it may attend to, at most
+        (:mod:`bi2scope.data.candidates`); ``None``, as published, is every peak of the chromosome.
 
     Raises
     ------
@@ -68,11 +71,16 @@ class ModelConfig:
     counts: CountScale = "raw"
     gene_attributes: AttributeScale = "raw"
     embedding_init: EmbeddingInit = "normal"
+    max_distance: int | None = None
 
     def __post_init__(self) -> None:
         for name in ("id_dim", "hidden", "layers", "heads"):
             _check(name, getattr(self, name), 1)
         _check("dropout", self.dropout, 0, below=1)
+        if self.max_distance is not None and not (type(self.max_distance) is int and self.max_distance >= 1):
+            raise ConfigurationError(
+                f"max_distance is {self.max_distance!r}; it must be a whole number of bases, 1 or more."
+            )
         if self.hidden % self.heads or self.hidden % 2:
             raise ConfigurationError(
                 f"hidden is {self.hidden}, with {self.heads} head(s); the heads must divide it, and so must 2."
@@ -82,8 +90,12 @@ class ModelConfig:
         _check_choice("embedding_init", self.embedding_init, get_args(EmbeddingInit))
 
     def as_dict(self) -> dict[str, Any]:
-        """The configuration as plain values."""
-        return asdict(self)
+        """The configuration as plain values, without a limit on the distance when there is none.
+
+        Left out, so that models without one keep the digest that they had before there was such a setting.
+        """
+        values = asdict(self)
+        return values if self.max_distance is not None else {k: v for k, v in values.items() if k != "max_distance"}
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Self:

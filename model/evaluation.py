@@ -37,7 +37,7 @@ def predict(network: Bi2Former, multiome: Multiome, pairs: Pairs) -> Floats:
             for rna, atac in zip(pairs.rna_cell[chosen], pairs.atac_cell[chosen], strict=True)
         ]
         with torch.inference_mode():
-            logits, _ = network(collate(graphs, layout.gene_chromosome, layout.peak_chromosome))
+            logits, _ = network(collate(graphs, layout.gene_chromosome, layout.peak_chromosome, layout.window))
         parts.append(torch.log_softmax(logits.double(), dim=1))
     return torch.cat(parts).numpy()
 

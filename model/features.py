@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from bi2scope.data.candidates import Window
 from bi2scope.data.regions import natural_chromosome_order
 from bi2scope.model.network import FeatureLayout
 
@@ -45,8 +46,10 @@ def gene_attributes(genes: pd.DataFrame) -> Floats:
     return np.column_stack([np.asarray(column, dtype=np.float64) for column in columns])
 
 
-def feature_layout(genes: pd.DataFrame, peaks: pd.DataFrame, normalisation: Normalisation) -> FeatureLayout:
-    """Chromosome codes and attributes of genes and peaks, both in genome order."""
+def feature_layout(
+    genes: pd.DataFrame, peaks: pd.DataFrame, normalisation: Normalisation, max_distance: int | None = None
+) -> FeatureLayout:
+    """Chromosome codes and attributes of genes and peaks, both in genome order, and their places when those count."""
     chromosomes = natural_chromosome_order({*genes["chrom"], *peaks["chrom"]})
     code = {name: number for number, name in enumerate(chromosomes)}
     attributes = (gene_attributes(genes) - np.array(normalisation.location)) / np.array(normalisation.scale)
@@ -55,4 +58,5 @@ def feature_layout(genes: pd.DataFrame, peaks: pd.DataFrame, normalisation: Norm
         peak_chromosome=np.array([code[name] for name in peaks["chrom"]], dtype=np.int64),
         n_chromosomes=len(chromosomes),
         gene_attributes=attributes.astype(np.float32),
+        window=Window.of(genes, peaks, max_distance),
     )

@@ -16,6 +16,8 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
+from bi2scope.data.candidates import Window
+from bi2scope.data.errors import ConfigurationError
 from bi2scope.model.attention import Attention, attend, sum_links
 from bi2scope.model.batch import GraphBatch, Nodes
 from bi2scope.model.config import ModelConfig
@@ -33,12 +35,20 @@ class FeatureLayout:
         Width of the one-hot columns.
     gene_attributes
         ``(n_genes, 4)`` means, variances_norm, strand (+ is 1), highly_variable, as the network is to read them.
+    window
+        Where they lie and how far apart a gene and a peak may be to attend; ``None`` is no limit.
     """
 
     gene_chromosome: npt.NDArray[np.int64]
     peak_chromosome: npt.NDArray[np.int64]
     n_chromosomes: int
     gene_attributes: npt.NDArray[np.float32]
+    window: Window | None = None
+
+    @property
+    def max_distance(self) -> int | None:
+        """Bases between a gene's TSS and the middle of a peak that it may attend to, at most; ``None`` is no limit."""
+        return None if self.window is None else self.window.max_distance
 
 
 class NodeFeatures(Protocol):
@@ -235,11 +245,17 @@ class Bi2Former(nn.Module):
     config
         Sizes and scales.
     layout
-        Chromosomes and attributes of its genes and peaks.
+        Chromosomes and attributes of its genes and peaks, and their places if the configuration limits the distance.
+
+    Raises
+    ------
+    ConfigurationError
+        If configuration and layout have two limits on the distance.
     """
 
     def __init__(self, config: ModelConfig, layout: FeatureLayout) -> None:
         super().__init__()
+        _check_limit(config.max_distance, layout.max_distance, "the layout of its genes and peaks")
         self.config = config
         self.layout = layout
         chromosomes = torch.eye(layout.n_chromosomes)
@@ -296,6 +312,7 @@ class Bi2Former(nn.Module):
 
     def inputs(self, batch: GraphBatch) -> tuple[NodeFeatures, NodeFeatures]:
         """First-layer inputs of the genes and of the peaks."""
+        _check_limit(self.config.max_distance, batch.max_distance, "the batch")
         return (
             self._factored(batch.genes, self.rna_idembedding, self.gene_static),
             self._factored(batch.peaks, self.atac_idembedding, self.peak_static),
@@ -333,6 +350,12 @@ class Bi2Former(nn.Module):
         """Outputs of a layer as inputs of the next: the first replaces them, later ones add to them."""
         gene_output, peak_output = layer(genes, peaks, attention)
         return _added(gene_output, genes), _added(peak_output, peaks)
+
+
+def _check_limit(own: int | None, other: int | None, whose: str) -> None:
+    """Refuse attention to peaks that the model was not made for."""
+    if own != other:
+        raise ConfigurationError(f"The model's max_distance is {own}, that of {whose} is {other}; wanted the same.")
 
 
 def _added(output: Tensor, before: NodeFeatures) -> HiddenFeatures:

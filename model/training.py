@@ -71,7 +71,8 @@ def train(
         normalisation = Normalisation()
         if model_config.gene_attributes == "standardised":
             normalisation = Normalisation.standard(known.genes)
-        network = Bi2Former(model_config, feature_layout(known.genes, known.peaks, normalisation))
+        layout = feature_layout(known.genes, known.peaks, normalisation, model_config.max_distance)
+        network = Bi2Former(model_config, layout)
         if model_config.embedding_init == "svd":
             cells = plan.train_cells
             start_from_svd(network, known.rna[cells], known.atac[cells], np.random.default_rng(start_seed))
@@ -175,7 +176,7 @@ class _Run:
     def _step(self, graphs: list[CellGraph], label: Tensor) -> tuple[float, Tensor]:
         layout = self.network.layout
         self.optimiser.zero_grad()
-        logits, _ = self.network(collate(graphs, layout.gene_chromosome, layout.peak_chromosome))
+        logits, _ = self.network(collate(graphs, layout.gene_chromosome, layout.peak_chromosome, layout.window))
         loss = cross_entropy(logits, label)
         if not math.isfinite(loss.item()):
             raise _NotFiniteError(str(loss.item()))

@@ -31,15 +31,12 @@ def attend(trained: Trained, graph: CellGraph, k_max: int) -> list[list[CellAtte
     One :class:`CellAttention` per layer and head: ``attention[layer][head]``.
     """
     layout = trained.network.layout
-    batch = collate([graph], layout.gene_chromosome, layout.peak_chromosome)
+    batch = collate([graph], layout.gene_chromosome, layout.peak_chromosome, layout.window)
     places = max(k_max, WEIGHTED_PER_ROW)
     attention = []
     for query, key in _queries_and_keys(trained, batch):
         top = top_peaks(query, key, batch.buckets, places, counted=True)
-        n_in_chromosome = batch.peaks.size - batch.n_elsewhere
-        attention.append(
-            [_of_head(graph, top, head, k_max, n_in_chromosome, batch.n_elsewhere) for head in range(query.shape[1])]
-        )
+        attention.append([_of_head(graph, top, head, k_max, batch.n_elsewhere) for head in range(query.shape[1])])
     return attention
 
 
@@ -58,14 +55,13 @@ def _queries_and_keys(trained: Trained, batch: GraphBatch) -> list[tuple[Tensor,
     return [(query.view(len(query), heads, -1), key.view(len(key), heads, -1))]
 
 
-def _of_head(
-    graph: CellGraph, top: TopPeaks, head: int, k_max: int, n_in_chromosome: Tensor, n_elsewhere: Tensor
-) -> CellAttention:
+def _of_head(graph: CellGraph, top: TopPeaks, head: int, k_max: int, n_elsewhere: Tensor) -> CellAttention:
     """One head's rows, ragged: the kept links alone."""
     logit, peak = top.logit[:, head].numpy(), top.peak[:, head].numpy()  # (n_genes, places)
     kept = logit[:, :k_max] > 0
+    elsewhere = n_elsewhere.numpy()  # (n_genes,) peaks that are no candidates
     denominator = softmax_denominator(
-        score_of(logit[:, :WEIGHTED_PER_ROW]), n_in_chromosome.numpy(), n_elsewhere.numpy()
+        score_of(logit[:, :WEIGHTED_PER_ROW]), len(graph.peak_index) - elsewhere, elsewhere
     )
     return CellAttention(
         gene=graph.gene_index.astype(np.int32),

@@ -11,6 +11,9 @@ def dense_forward(network, graph):
     gene, peak = torch.from_numpy(graph.gene_index), torch.from_numpy(graph.peak_index)
     gene_chrom, peak_chrom = (torch.from_numpy(c) for c in (layout.gene_chromosome, layout.peak_chromosome))
     same = gene_chrom[gene][:, None] == peak_chrom[peak]
+    if layout.window is not None:
+        tss, middle = (torch.from_numpy(at) for at in (layout.window.gene_tss, layout.window.peak_middle))
+        same &= (middle[peak] - tss[gene][:, None]).abs() <= config.max_distance
     counts = [torch.from_numpy(c).to(dtype)[:, None] for c in (graph.gene_count, graph.peak_count)]
     if config.counts == "log1p":
         counts = [torch.log1p(count) for count in counts]

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 from hypothesis import strategies as st
 
+from bi2scope.data.candidates import Window
 from bi2scope.data.graph import CellGraph
 from bi2scope.model.config import ModelConfig
 from bi2scope.model.network import Bi2Former, FeatureLayout
@@ -19,6 +22,28 @@ def random_layout(rng: np.random.Generator, n_genes: int, n_peaks: int, n_chromo
         n_chromosomes=n_chromosomes,
         gene_attributes=rng.standard_normal((n_genes, 4)).astype(np.float32),
     )
+
+
+def random_window(
+    rng: np.random.Generator, layout: FeatureLayout, max_distance: int, length: int = 100
+) -> FeatureLayout:
+    """The layout with places on chromosomes of a length: some alike, and not in order, as TSS and middles may be."""
+    places = (rng.integers(0, length, len(codes)) for codes in (layout.gene_chromosome, layout.peak_chromosome))
+    return replace(layout, window=Window(*places, max_distance))
+
+
+def candidates(layout: FeatureLayout, gene: np.ndarray, peak: np.ndarray) -> np.ndarray:
+    """(N, M) plainly: one chromosome, and near enough where there is a limit."""
+    same = layout.gene_chromosome[gene][:, None] == layout.peak_chromosome[peak]
+    if layout.window is None:
+        return same
+    distance = layout.window.peak_middle[peak] - layout.window.gene_tss[gene][:, None]
+    return same & (abs(distance) <= layout.window.max_distance)
+
+
+def windows() -> st.SearchStrategy[int | None]:
+    """Limits on chromosomes of 100 bases: none, some that leave genes no candidate, some beyond every chromosome."""
+    return st.sampled_from([None, 1, 10, 40, 99, 10**12])
 
 
 def random_graph(rng: np.random.Generator, layout: FeatureLayout, density: float = 0.5) -> CellGraph:
@@ -46,6 +71,9 @@ def cases(draw: st.DrawFn) -> tuple[Bi2Former, list[CellGraph]]:
     """A network of random sizes and one to four graphs for it."""
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     layout = random_layout(rng, draw(st.integers(1, 20)), draw(st.integers(1, 60)), draw(st.integers(1, 5)))
+    max_distance = draw(windows())
+    if max_distance is not None:
+        layout = random_window(rng, layout, max_distance)
     heads = draw(st.sampled_from([1, 2, 4]))
     config = ModelConfig(
         id_dim=draw(st.integers(1, 5)),
@@ -54,6 +82,7 @@ def cases(draw: st.DrawFn) -> tuple[Bi2Former, list[CellGraph]]:
         layers=draw(st.integers(1, 3)),
         dropout=0,
         counts=draw(st.sampled_from(["raw", "log1p"])),
+        max_distance=max_distance,
     )
     density = draw(st.sampled_from([0.0, 0.2, 0.9]))
     graphs = [random_graph(rng, layout, density) for _ in range(draw(st.integers(1, 4)))]

@@ -6,7 +6,8 @@ import torch
 from dense import dense_denominators, dense_weights
 from hypothesis import given
 from hypothesis import strategies as st
-from networks import random_graph, random_layout
+from networks import candidates, random_graph, random_layout, random_window, windows
+from scipy.linalg import block_diag
 
 from bi2scope.model.attention import LinkLogits, attend, sum_links, top_peaks
 from bi2scope.model.batch import GraphBatch, collate
@@ -14,30 +15,25 @@ from bi2scope.model.batch import GraphBatch, collate
 
 @st.composite
 def integer_cases(draw: st.DrawFn) -> tuple[GraphBatch, torch.Tensor, torch.Tensor, np.ndarray]:
-    """A batch, whole-number queries and keys, and which (gene, peak) share graph and chromosome."""
+    """A batch, whole-number queries and keys, and which (gene, peak) of one graph are candidates."""
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     layout = random_layout(rng, draw(st.integers(1, 12)), draw(st.integers(1, 50)), draw(st.integers(1, 4)))
+    max_distance = draw(windows())
+    if max_distance is not None:
+        layout = random_window(rng, layout, max_distance)
     graphs = [random_graph(rng, layout, draw(st.sampled_from([0.1, 0.5, 1.0]))) for _ in range(draw(st.integers(1, 3)))]
-    batch = collate(graphs, layout.gene_chromosome, layout.peak_chromosome)
+    batch = collate(graphs, layout.gene_chromosome, layout.peak_chromosome, layout.window)
     heads, span = draw(st.integers(1, 3)), draw(st.integers(0, 3))
     query, key = (
         torch.from_numpy(rng.integers(-span, span + 1, (sum(len(part) for part in parts), heads, 3))).double()
         for parts in ([g.gene_index for g in graphs], [g.peak_index for g in graphs])
     )
-    gene_block, peak_block = (
-        np.concatenate([np.column_stack((np.full(len(i), n), c[i])) for n, i in enumerate(index)])
-        for index, c in (
-            ([g.gene_index for g in graphs], layout.gene_chromosome),
-            ([g.peak_index for g in graphs], layout.peak_chromosome),
-        )
-    )
-    return batch, query, key, (gene_block[:, None] == peak_block[None])
+    return batch, query, key, block_diag(*(candidates(layout, g.gene_index, g.peak_index) for g in graphs)) > 0
 
 
 @given(integer_cases(), st.integers(1, 60))
 def test_highest_peaks_stand_by_logit_then_in_genome_order(case, places: int) -> None:
-    batch, query, key, agrees = case
-    same = agrees.all(axis=2)
+    batch, query, key, same = case
     top = top_peaks(query, key, batch.buckets, places, counted=True)
     logits = torch.einsum("ghd,phd->ghp", query, key).numpy()
     for gene, head in np.ndindex(*top.n_above.shape):
@@ -52,12 +48,11 @@ def test_highest_peaks_stand_by_logit_then_in_genome_order(case, places: int) ->
 
 @given(integer_cases())
 def test_weights_are_those_of_the_dense_twin(case) -> None:
-    batch, query, key, agrees = case
+    batch, query, key, same = case
     attention = attend(query, key, batch)
     found = np.zeros((query.shape[1], len(query), len(key)))
     found[attention.head.numpy(), attention.gene.numpy(), attention.peak.numpy()] = attention.weight.numpy()
     logits = torch.einsum("ghd,phd->hgp", query, key).numpy()
-    same = agrees.all(axis=2)
     for graph in range(batch.n_graphs):
         genes, peaks = (
             np.arange(int(n.start[graph]), int(n.start[graph] + n.size[graph])) for n in (batch.genes, batch.peaks)

@@ -163,3 +163,18 @@ def test_a_failed_write_leaves_the_old_file(trained: Trained, tmp_path: Path, mo
         save(replace(trained, report={}), path)
     assert path.read_bytes() == before
     assert [file.name for file in tmp_path.iterdir()] == ["model.safetensors"]
+
+
+def test_a_limit_on_the_distance_comes_back(trained: Trained, multiome: Multiome, tmp_path: Path) -> None:
+    config = replace(trained.model_config, max_distance=700_000)
+    layout = feature_layout(multiome.genes, multiome.peaks, trained.normalisation, 700_000)
+    network = Bi2Former(config, layout).eval()
+    network.load_state_dict(trained.network.state_dict())
+    limited = replace(trained, model_config=config, network=network)
+    save(limited, tmp_path / "model.safetensors")
+    found = load(tmp_path / "model.safetensors").network.layout.window
+    assert found is not None
+    assert found.max_distance == 700_000
+    assert found.gene_tss.tolist() == layout.window.gene_tss.tolist()
+    assert found.peak_middle.tolist() == layout.window.peak_middle.tolist()
+    assert limited.digest != trained.digest

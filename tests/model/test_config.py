@@ -62,3 +62,16 @@ def test_trainings_out_of_range_are_refused(change: dict[str, object], said: str
 def test_an_unknown_protocol_is_refused() -> None:
     with pytest.raises(ConfigurationError, match="one of paper, bi2scope"):
         protocol_defaults("mine")
+
+
+@pytest.mark.parametrize("value", [0, -1, 2.5, True, "500kb"])
+def test_a_limit_on_the_distance_is_a_whole_number_of_bases(value: object) -> None:
+    with pytest.raises(ConfigurationError, match=r"max_distance is .*whole number of bases"):
+        ModelConfig(max_distance=value)
+
+
+def test_without_a_limit_the_configuration_is_that_of_older_models() -> None:
+    assert "max_distance" not in ModelConfig().as_dict()
+    assert ModelConfig.from_dict(ModelConfig().as_dict()) == ModelConfig()
+    limited = ModelConfig(max_distance=500_000)
+    assert ModelConfig.from_dict(limited.as_dict()) == limited

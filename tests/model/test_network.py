@@ -12,7 +12,7 @@ from bi2scope.model.config import ModelConfig
 
 def batch_of(network, graphs):
     layout = network.layout
-    return collate(graphs, layout.gene_chromosome, layout.peak_chromosome).to("cpu", torch.float64)
+    return collate(graphs, layout.gene_chromosome, layout.peak_chromosome, layout.window).to("cpu", torch.float64)
 
 
 @settings(deadline=None, max_examples=40)
@@ -87,7 +87,7 @@ def test_nothing_is_kept_on_the_module() -> None:
     layout = random_layout(rng, 6, 20, 2)
     network = random_network(1, ModelConfig(id_dim=3, hidden=4), layout, double=False)
     before = {name: set(vars(module)) for name, module in network.named_modules()}
-    network(collate([random_graph(rng, layout)], layout.gene_chromosome, layout.peak_chromosome))
+    network(collate([random_graph(rng, layout)], layout.gene_chromosome, layout.peak_chromosome, layout.window))
     assert {name: set(vars(module)) for name, module in network.named_modules()} == before
 
 

@@ -4,7 +4,7 @@ import torch
 from dense_network import dense_forward
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from networks import cases, random_graph, random_layout, random_network
+from networks import candidates, cases, random_graph, random_layout, random_network
 
 from bi2scope.data.attention import Cut, Links
 from bi2scope.data.graph import CellGraph
@@ -31,7 +31,7 @@ def trained_of(network: Bi2Former) -> Trained:
 def test_links_are_the_dense_twins(case, k_max: int) -> None:
     network, graphs = case
     layout, graph = network.layout, graphs[0]
-    same = layout.gene_chromosome[graph.gene_index][:, None] == layout.peak_chromosome[graph.peak_index]
+    same = candidates(layout, graph.gene_index, graph.peak_index)
     found = attend(trained_of(network), graph, k_max)
     with torch.no_grad():
         wanted = dense_forward(network, graph)[1]
@@ -66,7 +66,7 @@ def test_weights_are_the_models_own(case) -> None:
     network, graphs = case
     layout, graph = network.layout, graphs[0]
     with torch.no_grad():
-        batch = collate([graph], layout.gene_chromosome, layout.peak_chromosome)
+        batch = collate([graph], layout.gene_chromosome, layout.peak_chromosome, layout.window)
         own = network(batch.to("cpu", torch.float64))[1]
     for layer, attention in zip(attend(trained_of(network), graph, 50), own, strict=True):
         for head, cell in enumerate(layer):
