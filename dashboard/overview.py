@@ -6,7 +6,7 @@ import dash_mantine_components as dmc
 from dash import html
 
 from bi2scope.dashboard import ids
-from bi2scope.dashboard.components import Part, Parts, graph
+from bi2scope.dashboard.components import Part, Parts, candidates_text, graph
 from bi2scope.dashboard.figures.training import HEIGHT
 from bi2scope.server.wire import DatasetInfo, TrainingReport
 
@@ -75,9 +75,11 @@ def metrics_table(report: TrainingReport) -> dmc.Table:
         "precision_mismatched": "Precision, mismatched",
         "recall_mismatched": "Recall, mismatched",
     }
+    if test.accuracy_hard is not None:
+        names |= {"accuracy_easy": "Accuracy, easy mismatches", "accuracy_hard": "Accuracy, hard mismatches"}
     others = {
         "accuracy": (three(report.baseline_accuracy), three(report.chance)),
-        "auroc": ("", "0.500"),
+        **dict.fromkeys(("auroc", "accuracy_easy", "accuracy_hard"), ("", "0.500")),
     }
     rows = [
         [label, three(getattr(test, key)), three(getattr(validation, key)), *others.get(key, ("", ""))]
@@ -101,6 +103,7 @@ def facts(dataset: DatasetInfo) -> dmc.Table:
         ("Cells", f"{dataset.n_cells:,}: {types}"),
         ("Genes, peaks", f"{dataset.n_genes:,}, {dataset.n_peaks:,} on {len(dataset.chromosomes)} chromosomes"),
         ("Model", f"{dataset.parameters:,} parameters; layers {dataset.n_layers}, heads {dataset.n_heads}"),
+        ("Candidate links", candidates_text(dataset.max_distance)),
         ("Stored", f"the best {dataset.k_max} links of each gene, score above {dataset.floor:g}"),
         ("Made", f"{dataset.created} by {dataset.generator}"),
         ("Data set", html.Code(dataset.dataset_digest[:16], title=dataset.dataset_digest)),

@@ -9,35 +9,41 @@ import numpy.typing as npt
 import torch
 from scipy.stats import rankdata
 
-from bi2scope.data.graph import cell_graph
 from bi2scope.data.multiome import Multiome
 from bi2scope.data.pairs import Pairs
-from bi2scope.model.batch import collate
+from bi2scope.model.loader import PairLoader
 from bi2scope.model.network import Bi2Former
 
 _GRAPHS_AT_ONCE = 64
 
+Bools = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]
 
 
-def evaluate(network: Bi2Former, multiome: Multiome, pairs: Pairs, *, balanced: bool) -> dict[str, Any]:
-    """Metrics of a network on pairs; see :func:`measure`, and :func:`pair_weights` for ``balanced``."""
+def evaluate(
+    network: Bi2Former,
+    multiome: Multiome,
+    pairs: Pairs,
+    *,
+    balanced: bool,
+    hard: Bools | None = None,
+    workers: int = 0,
+) -> dict[str, Any]:
+    """Metrics of a network on pairs; see :func:`measure`, :func:`pair_weights` for ``balanced``, :func:`predict`."""
     weight = pair_weights(pairs.label, balanced=balanced)
-    return measure(predict(network, multiome, pairs), pairs.label, weight)
+    return measure(predict(network, multiome, pairs, workers), pairs.label, weight, hard)
 
 
-def predict(network: Bi2Former, multiome: Multiome, pairs: Pairs) -> Floats:
-    """``(n_pairs, 2)`` log-probabilities of mismatched and matched; the network is left in evaluation mode."""
+def predict(network: Bi2Former, multiome: Multiome, pairs: Pairs, workers: int = 0) -> Floats:
+    """``(n_pairs, 2)`` log-probabilities of mismatched and matched; the network is left in evaluation mode.
+
+    ``workers`` as in :class:`bi2scope.model.loader.PairLoader`.
+    """
     network.eval()
-    layout, parts = network.layout, []
-    for start in range(0, len(pairs), _GRAPHS_AT_ONCE):
-        chosen = slice(start, start + _GRAPHS_AT_ONCE)
-        graphs = [
-            cell_graph(multiome, int(rna), int(atac))
-            for rna, atac in zip(pairs.rna_cell[chosen], pairs.atac_cell[chosen], strict=True)
-        ]
+    parts = []
+    for batch, _ in PairLoader(multiome, network.layout, _GRAPHS_AT_ONCE, workers).batches(pairs):
         with torch.inference_mode():
-            logits, _ = network(collate(graphs, layout.gene_chromosome, layout.peak_chromosome, layout.window))
+            logits, _ = network(batch)
         parts.append(torch.log_softmax(logits.double(), dim=1))
     return torch.cat(parts).numpy()
 
@@ -49,7 +55,9 @@ def pair_weights(label: npt.NDArray[np.int64], *, balanced: bool) -> Floats:
     return 0.5 / np.bincount(label, minlength=2)[label]
 
 
-def measure(log_probability: Floats, label: npt.NDArray[np.int64], weight: Floats) -> dict[str, Any]:
+def measure(
+    log_probability: Floats, label: npt.NDArray[np.int64], weight: Floats, hard: Bools | None = None
+) -> dict[str, Any]:
     """Metrics of predictions, with the keys of ``Metrics`` (``server/wire.py``).
 
     Parameters
@@ -58,10 +66,14 @@ def measure(log_probability: Floats, label: npt.NDArray[np.int64], weight: Float
         ``(n_pairs, 2)`` of mismatched and matched.
     label, weight
         ``(n_pairs,)``; the weights sum to 1 (:func:`pair_weights`).
+    hard
+        ``(n_pairs,)`` which pairs are hard mismatches. With it the metrics hold ``accuracy_easy`` and
+        ``accuracy_hard`` too: of the matched pairs against the easy, or the hard, mismatches alone, both sides
+        weighing the same, so that chance is 0.5; ``None`` where there are no such mismatches.
     """
     called = log_probability[:, 1] > log_probability[:, 0]
     matched = label == 1
-    return {
+    metrics = {
         "n_pairs": len(label),
         "loss": float(-(weight * log_probability[np.arange(len(label)), label]).sum()),
         "accuracy": float(weight[called == matched].sum()),
@@ -71,9 +83,20 @@ def measure(log_probability: Floats, label: npt.NDArray[np.int64], weight: Float
         "precision_mismatched": _share(weight, ~called & ~matched, ~called),
         "recall_mismatched": _share(weight, ~called & ~matched, ~matched),
     }
+    if hard is not None:
+        metrics["accuracy_easy"] = _against(called, matched, ~matched & ~hard)
+        metrics["accuracy_hard"] = _against(called, matched, hard)
+    return metrics
 
 
-def auroc(value: Floats, positive: npt.NDArray[np.bool_]) -> float | None:
+def _against(called: Bools, matched: Bools, mismatched: Bools) -> float | None:
+    """Mean of the shares of the matched and of some mismatched pairs that are called right."""
+    if not (matched.any() and mismatched.any()):
+        return None
+    return float((called[matched].mean() + (~called[mismatched]).mean()) / 2)
+
+
+def auroc(value: Floats, positive: Bools) -> float | None:
     """Chance that a positive has a higher value than a negative, ties counting half; ``None`` without both.
 
     By the ranks of the positives (Mann and Whitney 1947).
@@ -85,6 +108,6 @@ def auroc(value: Floats, positive: npt.NDArray[np.bool_]) -> float | None:
     return float((rank_sum - n_positive * (n_positive + 1) / 2) / (n_positive * n_negative))
 
 
-def _share(weight: Floats, part: npt.NDArray[np.bool_], whole: npt.NDArray[np.bool_]) -> float:
+def _share(weight: Floats, part: Bools, whole: Bools) -> float:
     total = weight[whole].sum()
     return float(weight[part].sum() / total) if total > 0 else 0.0

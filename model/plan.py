@@ -16,6 +16,7 @@ from bi2scope.data.pairs import (
     Pairs,
     easy_mismatches,
     epochs,
+    is_hard,
     joined,
     labelled_pairs,
     matched_pairs,
@@ -68,6 +69,10 @@ class Plan:
     def balanced(self) -> bool:
         """Whether matched and mismatched weigh the same in the metrics, whatever their numbers."""
         return self.split == "cells"
+
+    def hard(self, pairs: Pairs) -> npt.NDArray[np.bool_] | None:
+        """``(n_pairs,)`` which of the plan's pairs are hard mismatches; ``None`` when none were asked for."""
+        return is_hard(pairs, self.codes) if self.mismatches.hard_share else None
 
     def epochs(self, rng: np.random.Generator) -> Iterator[Pairs]:
         """Pairs of one epoch after another, without end."""

@@ -5,12 +5,10 @@ from __future__ import annotations
 import copy
 import math
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
@@ -18,17 +16,17 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from bi2scope.data.errors import TrainingError
 from bi2scope.data.features import frequent_features
-from bi2scope.data.graph import CellGraph, cell_graph
 from bi2scope.data.multiome import Multiome
 from bi2scope.data.pairs import Pairs
 from bi2scope.data.progress import progress_bar
 from bi2scope.model import baseline
-from bi2scope.model.batch import collate
+from bi2scope.model.batch import GraphBatch
 from bi2scope.model.checkpoint import Trained
 from bi2scope.model.config import ModelConfig, TrainingConfig
 from bi2scope.model.evaluation import evaluate, pair_weights
 from bi2scope.model.features import GENE_COLUMNS, PEAK_COLUMNS, Normalisation, feature_layout
 from bi2scope.model.initialise import start_from_svd
+from bi2scope.model.loader import PairLoader
 from bi2scope.model.memory import keep_freed_memory
 from bi2scope.model.network import Bi2Former
 from bi2scope.model.plan import Plan, make_plan
@@ -38,9 +36,13 @@ _FEW = 0.04
 
 
 def train(
-    multiome: Multiome, model_config: ModelConfig, training_config: TrainingConfig, progress: bool = True
+    multiome: Multiome,
+    model_config: ModelConfig,
+    training_config: TrainingConfig,
+    progress: bool = True,
+    workers: int = 0,
 ) -> Trained:
-    """Train a Bi2Former to tell matched pairs from easy mismatches.
+    """Train a Bi2Former to tell matched pairs from mismatched ones.
 
     Parameters
     ----------
@@ -50,6 +52,8 @@ def train(
         See :func:`bi2scope.model.config.protocol_defaults`.
     progress
         Whether to show a progress bar on standard error.
+    workers
+        Processes that make batches (:class:`bi2scope.model.loader.PairLoader`); the result does not depend on it.
 
     Returns
     -------
@@ -76,7 +80,8 @@ def train(
         if model_config.embedding_init == "svd":
             cells = plan.train_cells
             start_from_svd(network, known.rna[cells], known.atac[cells], np.random.default_rng(start_seed))
-        run = _Run(network, known, plan, training_config, np.random.default_rng(epoch_seed), progress)
+        loader = PairLoader(known, layout, training_config.batch_size, workers)
+        run = _Run(network, loader, plan, training_config, np.random.default_rng(epoch_seed), progress)
         history, best = run.epochs()
     network.load_state_dict(best.state)
     return Trained(
@@ -86,7 +91,7 @@ def train(
         genes=known.genes[list(GENE_COLUMNS)],
         peaks=known.peaks[list(PEAK_COLUMNS)],
         normalisation=normalisation,
-        report=_report(network, multiome, known, plan, history, best),
+        report=_report(network, multiome, loader, plan, history, best),
         dataset_digest=multiome.digest,
     )
 
@@ -115,13 +120,13 @@ class _Run:
     def __init__(
         self,
         network: Bi2Former,
-        multiome: Multiome,
+        loader: PairLoader,
         plan: Plan,
         config: TrainingConfig,
         rng: np.random.Generator,
         progress: bool,
     ) -> None:
-        self.network, self.multiome, self.plan, self.config, self.rng = network, multiome, plan, config, rng
+        self.network, self.loader, self.plan, self.config, self.rng = network, loader, plan, config, rng
         n_steps = math.ceil(plan.n_train / config.batch_size) * config.epochs
         kind = torch.optim.AdamW if config.optimiser == "adamw" else torch.optim.Adam
         self.optimiser = kind(
@@ -165,18 +170,16 @@ class _Run:
         """One pass over the training pairs; mean loss and accuracy on the way."""
         self.network.train()
         total, right = 0.0, 0
-        for chosen in _batches(len(pairs), self.config.batch_size):
-            label = torch.from_numpy(pairs.label[chosen])
-            loss, logits = self._step([self._graph(pairs, i) for i in chosen], label)
+        for batch, label in self.loader.batches(pairs, node_dropout=self.config.node_dropout, rng=self.rng):
+            loss, logits = self._step(batch, label)
             total += loss * len(label)
             right += int((logits.argmax(dim=1) == label).sum())
             self.bar.update()
         return total / len(pairs), right / len(pairs)
 
-    def _step(self, graphs: list[CellGraph], label: Tensor) -> tuple[float, Tensor]:
-        layout = self.network.layout
+    def _step(self, batch: GraphBatch, label: Tensor) -> tuple[float, Tensor]:
         self.optimiser.zero_grad()
-        logits, _ = self.network(collate(graphs, layout.gene_chromosome, layout.peak_chromosome, layout.window))
+        logits, _ = self.network(batch)
         loss = cross_entropy(logits, label)
         if not math.isfinite(loss.item()):
             raise _NotFiniteError(str(loss.item()))
@@ -187,20 +190,6 @@ class _Run:
             self.average.update_parameters(self.network)
         return loss.item(), logits.detach()
 
-    def _graph(self, pairs: Pairs, position: int) -> CellGraph:
-        graph = cell_graph(self.multiome, int(pairs.rna_cell[position]), int(pairs.atac_cell[position]))
-        if self.config.node_dropout == 0:
-            return graph
-        genes, peaks = (self._kept(len(nodes)) for nodes in (graph.gene_index, graph.peak_index))
-        return CellGraph(
-            graph.gene_index[genes], graph.gene_count[genes], graph.peak_index[peaks], graph.peak_count[peaks]
-        )
-
-    def _kept(self, n_nodes: int) -> npt.NDArray[np.int64]:
-        """Places of the nodes that stay: one at least."""
-        kept = np.flatnonzero(self.rng.random(n_nodes) >= self.config.node_dropout)
-        return kept if len(kept) else self.rng.integers(0, n_nodes, 1)
-
     def _evaluated(self) -> Bi2Former:
         """The network that is evaluated and kept."""
         if self.average is None:
@@ -210,7 +199,18 @@ class _Run:
         return averaged
 
     def _validate(self) -> dict[str, Any]:
-        return evaluate(self._evaluated(), self.multiome, self.plan.validation, balanced=self.plan.balanced)
+        return _held_out(self._evaluated(), self.loader, self.plan, self.plan.validation)
+
+
+def _held_out(network: Bi2Former, loader: PairLoader, plan: Plan, pairs: Pairs) -> dict[str, Any]:
+    return evaluate(
+        network,
+        loader.multiome,
+        pairs,
+        balanced=plan.balanced,
+        hard=plan.hard(pairs),
+        workers=loader.workers,
+    )
 
 
 class _NotFiniteError(Exception):
@@ -219,11 +219,6 @@ class _NotFiniteError(Exception):
 
 def _merit(metrics: dict[str, Any]) -> tuple[float, float]:
     return metrics["accuracy"], -metrics["loss"]
-
-
-def _batches(n: int, size: int) -> Iterator[range]:
-    for start in range(0, n, size):
-        yield range(start, min(start + size, n))
 
 
 def _record(epoch: int, seconds: float, loss: float, accuracy: float, found: dict[str, Any]) -> dict[str, Any]:
@@ -239,7 +234,7 @@ def _record(epoch: int, seconds: float, loss: float, accuracy: float, found: dic
 
 
 def _report(
-    network: Bi2Former, multiome: Multiome, known: Multiome, plan: Plan, history: list[dict[str, Any]], best: _Best
+    network: Bi2Former, multiome: Multiome, loader: PairLoader, plan: Plan, history: list[dict[str, Any]], best: _Best
 ) -> dict[str, Any]:
     """The training report, with the keys of ``TrainingReport`` (``server/wire.py``).
 
@@ -259,7 +254,7 @@ def _report(
         "best_epoch": best.epoch,
         "history": history,
         "validation": best.validation,
-        "test": evaluate(network, known, test, balanced=plan.balanced),
+        "test": _held_out(network, loader, plan, test),
         "baseline_name": baseline.NAME,
         "baseline_accuracy": float(weight[agree == (test.label == 1)].sum()),
         "chance": float(max(weight[test.label == kind].sum() for kind in (0, 1))),

@@ -86,6 +86,10 @@ class Metrics(Wire):
     recall_matched: float
     precision_mismatched: float
     recall_mismatched: float
+    accuracy_easy: float | None = Field(
+        default=None, description="Matched pairs against easy mismatches alone, balanced; when hard ones were asked for"
+    )
+    accuracy_hard: float | None = Field(default=None, description="Matched pairs against hard mismatches alone")
 
 
 class EpochRecord(Wire):
@@ -136,6 +140,9 @@ class DatasetInfo(Wire):
     n_heads: int
     k_max: int = Field(description="Links kept per gene when the store was made")
     floor: float = Field(description="Every kept link has a score above this")
+    max_distance: int | None = Field(
+        default=None, description="Bases between a gene's TSS and the middle of a linked peak, at most; null: no limit"
+    )
     parameters: int = Field(description="Number of trainable parameters of the model")
     training: TrainingReport | None
     notes: list[str] = Field(description="What reading the data changed")

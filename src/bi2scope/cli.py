@@ -157,9 +157,22 @@ def train(
     ] = "bi2scope",
     epochs: Annotated[int | None, typer.Option("--epochs", min=1, help="Epochs; the protocol's when left out.")] = None,
     seed: Annotated[int | None, typer.Option("--seed", min=0, help="Seed of splits, pairs and weights.")] = None,
+    hard_share: Annotated[
+        float | None,
+        typer.Option("--hard-share", min=0, max=1, help="Share of mismatches of two cells of one type (0 by default)."),
+    ] = None,
+    mismatch_ratio: Annotated[
+        float | None, typer.Option("--mismatch-ratio", help="Mismatched pairs per matched pair (1 by default).")
+    ] = None,
+    workers: Annotated[int, typer.Option("--workers", min=0, help="Processes that make batches beside training.")] = 0,
+    max_distance: Annotated[
+        str | None,
+        typer.Option("--max-distance", help="A gene attends to peaks so near its TSS only: 500kb, 500000, 2.5Mb."),
+    ] = None,
     overwrite: OverwriteOption = False,
 ) -> None:
     """Train Bi2Former to tell matched cells from mismatched ones."""
+    from bi2scope.data.candidates import parse_distance
     from bi2scope.data.files import require_absent
     from bi2scope.data.reading import read_multiome
     from bi2scope.model.checkpoint import save
@@ -167,10 +180,13 @@ def train(
     from bi2scope.model.training import train as train_model
 
     require_absent(out, overwrite)
+    limit = None if max_distance is None else parse_distance(max_distance)
     multiome = read_multiome(source)
     report_notes(multiome.notes)
-    model_config, training_config = protocol_defaults(protocol, epochs=epochs, seed=seed)
-    trained = train_model(multiome, model_config, training_config)
+    model_config, training_config = protocol_defaults(
+        protocol, epochs=epochs, seed=seed, hard_share=hard_share, mismatch_ratio=mismatch_ratio
+    )
+    trained = train_model(multiome, replace(model_config, max_distance=limit), training_config, workers=workers)
     save(trained, out)
     report_accuracy(trained.report)
     typer.echo(f"Wrote {out}")
