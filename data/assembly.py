@@ -40,7 +40,8 @@ def overhangs(intervals: pd.DataFrame) -> dict[str, int]:
         Columns ``chrom`` and ``end``. Chromosomes that an assembly does not know (scaffolds, chrM) say nothing; an
         assembly that does not know the chromosomes of most intervals is left out.
     """
-    table = pd.DataFrame({"chrom": intervals["chrom"].astype(str).map(bare_chromosome), "end": intervals["end"]})
+    chroms = [bare_chromosome(str(name)) for name in intervals["chrom"]]
+    table = pd.DataFrame({"chrom": chroms, "end": intervals["end"].to_numpy()})
     ends = table.groupby("chrom")["end"].agg(["max", "size"])
     found = {}
     for assembly in ASSEMBLIES:

@@ -150,10 +150,8 @@ def _counts(file: h5py.File, name: str, shape: tuple[int, int], path: Path) -> s
 
 def _objects(table: pd.DataFrame) -> pd.DataFrame:
     """A table whose texts and index are Python strings, as the readers make them."""
-    texts = {
-        str(name): column.astype("object") for name, column in table.items() if pd.api.types.is_string_dtype(column)
-    }
-    named = table.assign(**texts)
+    texts = [name for name, column in table.items() if not (_is_number(column) or name == "cell_type")]
+    named = table.assign(**{str(name): table[name].astype("object") for name in texts})
     named.index = pd.Index(table.index.to_numpy().astype(object))
     return named
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pandas as pd
+from anndata import AnnData
 from multiomes import as_anndata, write_h5ad_pair
 from scipy import io, sparse
 
@@ -37,11 +38,19 @@ def write_as(kind: str, folder: Path, multiome: Multiome) -> Source:
 
 
 def write_h5mu(path: Path, multiome: Multiome, rna_name: str = "rna", atac_name: str = "atac") -> Path:
+    rna, atac = as_anndata(multiome)
+    return write_modalities(path, {rna_name: rna, atac_name: atac})
+
+
+def write_modalities(path: Path, modalities: dict[str, AnnData], obs: dict[str, pd.Series] | None = None) -> Path:
+    """As mudata does, with further columns for the cells of the whole."""
     import mudata
 
-    rna, atac = as_anndata(multiome)
     with mudata.set_options(pull_on_update=False):
-        mudata.MuData({rna_name: rna, atac_name: atac}).write(path)
+        both = mudata.MuData(modalities)
+        for name, column in (obs or {}).items():
+            both.obs[name] = column.reindex(both.obs_names)
+        both.write(path)
     return path
 
 
@@ -113,12 +122,10 @@ def write_10x_folder(folder: Path, multiome: Multiome) -> Path:
 
 def write_joint_h5ad(path: Path, multiome: Multiome) -> Path:
     """As scanpy writes what ``read_10x_h5(gex_only=False)`` gave it."""
-    import anndata
-
     features = features_of(multiome).rename(columns={"id": "gene_ids", "feature_type": "feature_types"})
     var = features.set_index(pd.Index(features["gene_ids"], name=None)).rename(columns={"name": "gene_name"})
     counts = sparse.csr_matrix(sparse.hstack([multiome.rna, multiome.atac], format="csr"))
-    anndata.AnnData(counts, obs=multiome.cells.copy(), var=var).write_h5ad(path)
+    AnnData(counts, obs=multiome.cells.copy(), var=var).write_h5ad(path)
     return path
 
 
