@@ -41,3 +41,8 @@ def graph(name: str, file_name: str, *, wheel: bool = True, mode_bar: bool = Tru
     """A graph whose pictures are saved as ``file_name``; ``wheel`` lets the mouse wheel zoom."""
     config: Any = graph_config(file_name, wheel=wheel) | ({} if mode_bar else {"displayModeBar": False})
     return dcc.Graph(id=name, config=config, figure=nothing_yet(), **rest)
+
+
+def candidates_text(max_distance: int | None) -> str:
+    """Which peaks a gene may attend to, in words."""
+    return "all peaks of the chromosome" if max_distance is None else f"peaks within {max_distance:,} bp of the TSS"

@@ -52,27 +52,11 @@ class Window:
         middle = distance_to_tss(0, "+", peaks["start"], peaks["end"])
         return cls(tss(genes), middle, max_distance)
 
-
-def are_candidates(genes: pd.DataFrame, peaks: pd.DataFrame, max_distance: int | None) -> Mask:
-    """Whether pairs are candidates.
-
-    Parameters
-    ----------
-    genes, peaks
-        One row per pair each: gene and peak of the pair, with the columns of
-        :class:`bi2scope.data.multiome.Multiome`.
-    max_distance
-        Bases between TSS and middle of the peak at most; ``None`` is no limit.
-
-    Returns
-    -------
-    ``(n_pairs,)``.
-    """
-    same: Mask = genes["chrom"].to_numpy().astype(str) == peaks["chrom"].to_numpy().astype(str)
-    if max_distance is None:
-        return same
-    distance = distance_to_tss(tss(genes), genes["strand"].to_numpy(), peaks["start"], peaks["end"])
-    return same & (np.abs(distance) <= max_distance)
+    def near(self, gene: npt.ArrayLike, peak: npt.ArrayLike) -> Mask:
+        """Whether pairs, given as positions that broadcast, lie within the distance; on one chromosome or not."""
+        distance = self.peak_middle[np.asarray(peak)] - self.gene_tss[np.asarray(gene)]
+        near: Mask = np.abs(distance) <= self.max_distance
+        return near
 
 
 def parse_distance(text: str) -> int:

@@ -77,7 +77,7 @@ class ModelConfig:
         for name in ("id_dim", "hidden", "layers", "heads"):
             _check(name, getattr(self, name), 1)
         _check("dropout", self.dropout, 0, below=1)
-        if self.max_distance is not None and not (type(self.max_distance) is int and self.max_distance >= 1):
+        if self.max_distance is not None and not (type(self.max_distance) is int and 1 <= self.max_distance < 2**63):
             raise ConfigurationError(
                 f"max_distance is {self.max_distance!r}; it must be a whole number of bases, 1 or more."
             )

@@ -99,6 +99,7 @@ def _attributes(trained: Trained, multiome: Multiome, aligned: Multiome, name: s
         notes=tuple(dict.fromkeys((*multiome.notes, *aligned.notes))),
         configuration=_configuration(trained, k_max),
         training=trained.report or None,
+        max_distance=trained.model_config.max_distance,
         dataset_digest=multiome.digest,
     )
 

@@ -17,6 +17,7 @@ from urllib.parse import quote, urlencode
 import numpy as np
 
 from bi2scope.data.attention import FLOOR, WEIGHTED_PER_ROW
+from bi2scope.data.candidates import candidates_text
 from bi2scope.server.celltypes import peak_rows
 from bi2scope.server.columns import number_texts
 from bi2scope.server.dataset import program_version
@@ -149,6 +150,7 @@ def _cut_lines(reader: StoreReader, body: LinkTable | PeakScores) -> list[str]:
     cut_short = f"links beyond rank {reader.attributes.k_max} were not stored and are missing here"
     return [
         f"layer: {body.layer}, head: {body.head}",
+        f"candidates: {candidates_text(reader.attributes.max_distance)}",
         f"threshold: {body.threshold}, on the score, sigmoid of the logit: links with score > {body.threshold}",
         "k: off" if body.top_k is None else f"k: {body.top_k}, on the rank of the logit in the gene's row",
         f"weight: the model's pruned attention, 0 from rank {WEIGHTED_PER_ROW + 1} on and for scores up to {FLOOR}",

@@ -123,16 +123,14 @@ def register_map(app: Dash, client: Client, settings: Settings) -> None:
     ) -> Any:
         require_view(view, "cell", chosen)
         assert chosen is not None
-        heatmap = await client.heatmap(
-            chosen,
-            cut_of(cut),
-            settings.heatmap_columns,
-            settings.heatmap_rows,
-            Window(**window) if window else None,
+        shown = Window(**window) if window else None
+        heatmap, dataset = await asyncio.gather(
+            client.heatmap(chosen, cut_of(cut), settings.heatmap_columns, settings.heatmap_rows, shown),
+            client.dataset(),
         )
         now = [chosen, scheme, colouring]
         figure = heatmap_patch(heatmap, colouring) if drawn == now else heatmap_figure(heatmap, scheme, colouring)
-        return figure, tooltip_bins(heatmap), now, caption(heatmap)
+        return figure, tooltip_bins(heatmap), now, caption(heatmap, dataset.max_distance)
 
     in_browser(
         app,

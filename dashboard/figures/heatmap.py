@@ -237,14 +237,16 @@ def tooltip_bins(heatmap: Heatmap) -> dict[str, Any]:
     }
 
 
-def caption(heatmap: Heatmap) -> str:
-    """How the raster is to be read, in a sentence under it."""
+def caption(heatmap: Heatmap, max_distance: int | None = None) -> str:
+    """How the raster is to be read, in a sentence or two under it; the limit on the distance only when there is one."""
+    near = "" if max_distance is None else f" A gene attends to peaks within {max_distance:,} bp of its TSS only."
     if heatmap.gene_step == heatmap.peak_step == 1:
-        return f"{heatmap.n_links:,} links in view; each dot is one link."
+        return f"{heatmap.n_links:,} links in view; each dot is one link.{near}"
     size = f"{counted(heatmap.gene_step, 'gene')} by {counted(heatmap.peak_step, 'peak')}"
     return (
         f"{heatmap.n_links:,} links in view; each dot covers {size} and shows its best link. "
         "Drag or turn the wheel to zoom in, down to single links; double-click for the whole genome."
+        f"{near}"
     )
 
 

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from scipy.special import logit
 
 from bi2scope.data.attention import WEIGHTED_PER_ROW, CellAttention, Cut, pruned_weight, score_of
+from bi2scope.data.candidates import Window
 from bi2scope.data.errors import StoreDamagedError
 from bi2scope.data.graph import CellGraph
 from bi2scope.data.store import schema
@@ -96,14 +97,15 @@ def _layers_and_heads(reader: StoreReader) -> Iterator[tuple[int, int]]:
 
 
 def _of_cells(reader: StoreReader) -> Iterator[str]:
+    window = Window.of(reader.genes, reader.peaks, reader.attributes.max_distance)
     for cell in range(reader.n_cells):
         try:
-            yield from (f"cell {reader.cells.index[cell]}: {what}" for what in _of_cell(reader, cell))
+            yield from (f"cell {reader.cells.index[cell]}: {what}" for what in _of_cell(reader, cell, window))
         except StoreDamagedError as error:
             yield error.message
 
 
-def _of_cell(reader: StoreReader, cell: int) -> Iterator[str]:
+def _of_cell(reader: StoreReader, cell: int, window: Window | None) -> Iterator[str]:
     graph = reader.graph(cell)
     for key, index, count in (
         ("n_genes", graph.gene_index, graph.gene_count),
@@ -117,7 +119,8 @@ def _of_cell(reader: StoreReader, cell: int) -> Iterator[str]:
             yield f"{key}: positions do not ascend"
     for layer, head in _layers_and_heads(reader):
         attention = reader.attention(cell, layer, head)
-        yield from (f"layer {layer}, head {head}: {what}" for what in _of_attention(reader, graph, attention))
+        for what in (*_of_attention(reader, graph, attention), *_of_distances(attention, window)):
+            yield f"layer {layer}, head {head}: {what}"
 
 
 def _of_attention(reader: StoreReader, graph: CellGraph, attention: CellAttention) -> Iterator[str]:
@@ -141,6 +144,11 @@ def _of_attention(reader: StoreReader, graph: CellGraph, attention: CellAttentio
     if (chromosome != reader.peaks["chrom"].to_numpy()[attention.peak]).any():
         yield "a link joins two chromosomes"
     yield from _of_weights(attention)
+
+
+def _of_distances(attention: CellAttention, window: Window | None) -> Iterator[str]:
+    if window is not None and not window.near(attention.gene[attention.row], attention.peak).all():
+        yield f"a link's peak lies more than {schema.MAX_DISTANCE}, {window.max_distance:,} bp, from the gene's TSS"
 
 
 def _of_weights(attention: CellAttention) -> Iterator[str]:

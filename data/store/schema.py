@@ -118,6 +118,8 @@ class StoreAttributes:
         The full configuration of model, training and precompute; JSON.
     training
         Training report, in the shape of ``server.wire.TrainingReport``; None when there is none.
+    max_distance
+        Bases between a gene's TSS and the middle of a linked peak, at most; None where the model has no such limit.
     dataset_digest
         SHA-256 of the data set as it was read, before the model's features were chosen from it; that of the stored
         cells where the writer is not told.
@@ -135,6 +137,7 @@ class StoreAttributes:
     notes: tuple[str, ...] = ()
     configuration: dict[str, Any] = field(default_factory=dict)
     training: dict[str, Any] | None = None
+    max_distance: int | None = None
     dataset_digest: str = ""
     generator: str = ""
     created: str = ""
@@ -145,7 +148,11 @@ _JSON = ("notes", "configuration", "training")
 _NUMBERS = {"n_layers": int, "n_heads": int, "n_parameters": int, "k_max": int, "floor": float}
 _TEXT = ("name", "model_digest", "generator", "created", "dataset_digest")
 REQUIRED_ATTRIBUTES: Final = ("magic", "format_version", *_TEXT, *_NUMBERS, *_JSON)
-"""Every root attribute of a store."""
+"""The root attributes that every store has."""
+
+MAX_DISTANCE: Final = "max_distance"
+OPTIONAL_ATTRIBUTES: Final = (MAX_DISTANCE,)
+"""Those that a store may do without: left out, there is no such limit."""
 
 
 def attributes_to_root(attributes: StoreAttributes) -> dict[str, Any]:
@@ -153,6 +160,8 @@ def attributes_to_root(attributes: StoreAttributes) -> dict[str, Any]:
     root: dict[str, Any] = {"magic": MAGIC, "format_version": attributes.format_version}
     root.update({key: getattr(attributes, key) for key in (*_TEXT, *_NUMBERS)})
     root.update({key: json.dumps(getattr(attributes, key), allow_nan=False) for key in _JSON})
+    if attributes.max_distance is not None:
+        root[MAX_DISTANCE] = attributes.max_distance
     return root
 
 
@@ -168,4 +177,5 @@ def attributes_from_root(root: Mapping[str, Any]) -> StoreAttributes:
     values.update({key: kind(root[key]) for key, kind in _NUMBERS.items()})
     values.update({key: json.loads(root[key]) for key in _JSON})
     values["notes"] = tuple(values["notes"])
+    values[MAX_DISTANCE] = int(root[MAX_DISTANCE]) if MAX_DISTANCE in root else None
     return StoreAttributes(**values, format_version=int(root["format_version"]))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from bi2scope.data.candidates import candidates_text
 from bi2scope.data.store.reader import StoreReader
 from bi2scope.data.training_report import accuracy_sentence
 
@@ -21,6 +22,7 @@ def store_summary(reader: StoreReader) -> list[tuple[str, str]]:
         ("cells", f"{len(reader.cells):,}: {types}"),
         ("features", f"{len(reader.genes):,} genes, {len(reader.peaks):,} peaks"),
         ("model", f"{about.n_layers} layer(s), {about.n_heads} head(s), {about.n_parameters:,} parameters"),
+        ("candidates", candidates_text(about.max_distance)),
         ("links", f"up to {about.k_max} per gene, cell, layer and head, of score above {about.floor:g}"),
         ("embedding", reader.embedding_method),
         ("learning", _learning(about.training)),

@@ -280,3 +280,10 @@ def test_a_split_over_pairs_is_not_passed_off_as_one_over_cells() -> None:
 
 def test_cuts_are_values() -> None:
     assert replace(Cut(0.9, 3), top_k=None).parameters() == {"threshold": 0.9, "layer": 0, "head": 0}
+
+
+@pytest.mark.parametrize(
+    ("limit", "said"), [(None, "all peaks of the chromosome"), (500_000, "peaks within 500,000 bp of the TSS")]
+)
+def test_the_overview_names_the_candidate_links(limit: int | None, said: str) -> None:
+    assert f"Candidate links {said}" in text_of(overview.facts(dataset(max_distance=limit)))

@@ -3,8 +3,9 @@ import pandas as pd
 import pytest
 from multiomes import random_multiome
 
-from bi2scope.data.candidates import Window, are_candidates, candidates_text, parse_distance
+from bi2scope.data.candidates import Window, candidates_text, parse_distance
 from bi2scope.data.errors import ConfigurationError
+from bi2scope.data.regions import distance_to_tss, tss
 
 GENES = pd.DataFrame({"chrom": "chr1", "start": [1000, 1000], "end": [2001, 2001], "strand": ["+", "-"]})
 
@@ -30,29 +31,27 @@ def test_what_is_no_distance_is_named(text: str) -> None:
 
 
 def test_the_middle_of_the_peak_counts_from_the_tss_of_the_strand() -> None:
-    """TSS 1000 on +, 2000 on -; the peak's middle is 1500: 500 from both, and 501 for one base more."""
-    peaks = pd.DataFrame({"chrom": "chr1", "start": [1400, 1400], "end": [1600, 1600]})
-    assert are_candidates(GENES, peaks, 500).tolist() == [True, True]
-    assert are_candidates(GENES, peaks, 499).tolist() == [False, False]
-    assert are_candidates(GENES, peaks + {"chrom": "", "start": 1, "end": 1}, 500).tolist() == [False, True]
+    """TSS 1000 on + and 2000 on -; middles 1500, 500 from both, and 1501, a base nearer to the second."""
+    peaks = pd.DataFrame({"chrom": "chr1", "start": [1400, 1401], "end": [1601, 1601]})
+    for limit, wanted in ((500, [[True, False], [True, True]]), (499, [[False, False], [False, True]])):
+        window = Window.of(GENES, peaks, limit)
+        assert window.near([[0], [1]], [[0, 1]]).tolist() == wanted
 
 
-def test_a_peak_of_another_chromosome_is_never_one() -> None:
-    peaks = pd.DataFrame({"chrom": ["chr1", "chr2"], "start": [1000, 1000], "end": [1002, 1002]})
-    assert are_candidates(GENES.iloc[[0, 0]], peaks, None).tolist() == [True, False]
-    assert are_candidates(GENES.iloc[[0, 0]], peaks, 10**30).tolist() == [True, False]
-
-
-def test_the_window_says_the_same_of_every_pair() -> None:
+def test_near_is_a_distance_to_the_tss_up_to_the_limit() -> None:
     multiome = random_multiome(3)
-    window = Window.of(multiome.genes, multiome.peaks, 2_000_000)
-    gene, peak = (part.ravel() for part in np.indices((multiome.n_genes, multiome.n_peaks)))
-    near = np.abs(window.peak_middle[peak] - window.gene_tss[gene]) <= window.max_distance
-    wanted = are_candidates(multiome.genes.iloc[gene], multiome.peaks.iloc[peak], 2_000_000)
-    same = multiome.gene_chromosome[gene] == multiome.peak_chromosome[peak]
-    assert (near & same).tolist() == wanted.tolist()
-    assert 0 < wanted.sum() < same.sum()
-    assert Window.of(multiome.genes, multiome.peaks, None) is None
+    genes, peaks = multiome.genes, multiome.peaks
+    gene, peak = np.indices((multiome.n_genes, multiome.n_peaks))
+    distance = distance_to_tss(
+        tss(genes)[gene],
+        genes["strand"].to_numpy()[gene],
+        peaks["start"].to_numpy()[peak],
+        peaks["end"].to_numpy()[peak],
+    )
+    for limit in (1, 700_000, 10**30):
+        near = Window.of(genes, peaks, limit).near(gene, peak)
+        assert near.tolist() == (abs(distance.astype(object)) <= limit).tolist()
+    assert Window.of(genes, peaks, None) is None
 
 
 def test_the_rule_in_words() -> None:

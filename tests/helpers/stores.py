@@ -16,6 +16,7 @@ from bi2scope.data.attention import (
     score_of,
     softmax_denominator,
 )
+from bi2scope.data.candidates import Window
 from bi2scope.data.graph import CellGraph, cell_graph
 from bi2scope.data.multiome import Multiome
 from bi2scope.data.store.schema import StoreAttributes
@@ -32,14 +33,23 @@ class RandomModel:
     query: np.ndarray  # (layers, heads, n_genes, d)
     key: np.ndarray  # (layers, heads, n_peaks, d)
     bias: np.ndarray  # (n_genes,): some genes have no link at all, some saturate
+    window: Window | None = None
 
     @classmethod
-    def of(cls, multiome: Multiome, rng: np.random.Generator, layers: int = 1, heads: int = 1) -> RandomModel:
+    def of(
+        cls,
+        multiome: Multiome,
+        rng: np.random.Generator,
+        layers: int = 1,
+        heads: int = 1,
+        max_distance: int | None = None,
+    ) -> RandomModel:
         shape, d = (layers, heads), 8
         return cls(
             rng.normal(size=(*shape, multiome.n_genes, d)).astype(np.float32),
             rng.normal(size=(*shape, multiome.n_peaks, d)).astype(np.float32),
             rng.normal(scale=4, size=multiome.n_genes).astype(np.float32),
+            Window.of(multiome.genes, multiome.peaks, max_distance),
         )
 
     def logits(self, graph: CellGraph, layer: int, head: int) -> np.ndarray:
@@ -51,6 +61,8 @@ class RandomModel:
         """Attention of one cell, ``[layer][head]``."""
         layers, heads = self.query.shape[:2]
         same = multiome.gene_chromosome[graph.gene_index][:, None] == multiome.peak_chromosome[graph.peak_index]
+        if self.window is not None:
+            same &= self.window.near(graph.gene_index[:, None], graph.peak_index)
         return [
             [kept_links(self.logits(graph, layer, head), same, graph, k_max) for head in range(heads)]
             for layer in range(layers)
@@ -160,12 +172,20 @@ def write_store(
 
 
 def tiny_store(
-    path: Path, *, n_cells: int = 60, layers: int = 1, heads: int = 1, k_max: int = 50, seed: int = 0
+    path: Path,
+    *,
+    n_cells: int = 60,
+    layers: int = 1,
+    heads: int = 1,
+    k_max: int = 50,
+    seed: int = 0,
+    max_distance: int | None = None,
 ) -> Path:
     """Write a small valid store: 60 cells of three types, 80 genes and 300 peaks on four chromosomes.
 
     ``k_max`` of 8 or so makes rows that were cut short. The same seed gives the same store (but for its date).
     """
     multiome = tiny_multiome(n_cells, seed=seed)
-    model = RandomModel.of(multiome, np.random.default_rng(seed), layers, heads)
-    return write_store(path, multiome, model, tiny_attributes(n_layers=layers, n_heads=heads, k_max=k_max))
+    model = RandomModel.of(multiome, np.random.default_rng(seed), layers, heads, max_distance)
+    attributes = tiny_attributes(n_layers=layers, n_heads=heads, k_max=k_max, max_distance=max_distance)
+    return write_store(path, multiome, model, attributes)

@@ -64,7 +64,7 @@ def test_an_unknown_protocol_is_refused() -> None:
         protocol_defaults("mine")
 
 
-@pytest.mark.parametrize("value", [0, -1, 2.5, True, "500kb"])
+@pytest.mark.parametrize("value", [0, -1, 2.5, True, 2**63, "500kb"])
 def test_a_limit_on_the_distance_is_a_whole_number_of_bases(value: object) -> None:
     with pytest.raises(ConfigurationError, match=r"max_distance is .*whole number of bases"):
         ModelConfig(max_distance=value)

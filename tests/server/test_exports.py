@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import csv
 import io
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,11 +11,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from service import Service, segment
+from stores import tiny_store
 
 from bi2scope.data.store.reader import StoreReader
 from bi2scope.server import exports
+from bi2scope.server.app import create_app
 from bi2scope.server.celltypes import dense_rank, lift
 from bi2scope.server.exports import attachment, csv_stream, text_field
+from bi2scope.server.settings import Settings
 
 LINK_COLUMNS = [
     "cell_id", "cell_type", "gene_id", "gene_name", "gene_chrom", "gene_tss", "gene_strand", "peak", "peak_chrom",
@@ -179,3 +183,19 @@ def test_any_number_reads_back(numbers: list[float]) -> None:
 )
 def test_names_of_downloads(parts: tuple[str | None, ...], wanted: str) -> None:
     assert attachment(*parts) == wanted
+
+
+def test_the_limit_on_the_distance_is_in_every_answer_that_can_hold_it(
+    service: Service, reader: StoreReader, tmp_path: Path
+) -> None:
+    assert service.json("/dataset")["max_distance"] is None
+    assert "candidates: all peaks of the chromosome" in comments(service.get("/celltypes/CD4 naive/scores.csv").text)
+    with StoreReader.open(tiny_store(tmp_path / "near.h5", n_cells=12, max_distance=150_000)) as near:
+        limited = Service(create_app(Settings(), near))
+        assert limited.json("/dataset")["max_distance"] == 150_000
+        answer = limited.get(f"/cells/{near.cells.index[3]}/links.csv")
+        assert "candidates: peaks within 150,000 bp of the TSS" in comments(answer.text)
+        table = pd.read_csv(io.StringIO(answer.text), comment="#")
+        assert 0 < table["distance_to_tss"].abs().max() <= 150_000
+        scores = limited.get("/celltypes/CD4 naive/scores.csv").text
+        assert "candidates: peaks within 150,000 bp of the TSS" in comments(scores)

@@ -128,6 +128,12 @@ def test_the_caption_says_what_a_dot_is() -> None:
     assert "6 genes by 1 peak " in caption(heatmap(gene_step=6))
 
 
+def test_the_caption_says_how_near_a_candidate_must_be() -> None:
+    near = " A gene attends to peaks within 500,000 bp of its TSS only."
+    for shown in (heatmap(), binned()):
+        assert caption(shown, 500_000) == caption(shown) + near
+
+
 def test_the_tooltip_can_find_its_link() -> None:
     data = tooltip_bins(binned())
     read = json.loads(data["json"])

@@ -9,8 +9,11 @@ import numpy as np
 import pytest
 from stores import tiny_store
 
+from bi2scope.data.attention import Cut
+from bi2scope.data.candidates import Window
 from bi2scope.data.errors import StoreError
 from bi2scope.data.store.check import MOST_VIOLATIONS, check_store
+from bi2scope.data.store.reader import StoreReader
 
 LINKS = "links/layer0/head1"
 
@@ -124,3 +127,21 @@ def test_the_cell_is_named(whole: Path, tmp_path: Path) -> None:
 def test_a_file_that_is_no_store_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(StoreError):
         check_store(tmp_path / "none.h5")
+
+
+def test_a_link_beyond_the_limit_is_said(tmp_path: Path) -> None:
+    """Sound as it is; under a limit of one base less than its longest link it is not."""
+    path = tiny_store(tmp_path / "s.h5", n_cells=15, max_distance=200_000)
+    assert check_store(path) == []
+    with StoreReader.open(path) as reader:
+        window = Window.of(reader.genes, reader.peaks, 200_000)
+        links = [reader.attention(cell).links(Cut()) for cell in range(reader.n_cells)]
+    distance = np.concatenate([np.abs(window.peak_middle[one.peak] - window.gene_tss[one.gene]) for one in links])
+    longest = int(distance.max())
+    assert 0 < longest <= 200_000
+    for limit, sound in ((longest, True), (longest - 1, False)):
+        with h5py.File(path, "r+") as file:
+            file.attrs["max_distance"] = limit
+        violations = check_store(path)
+        assert (violations == []) is sound
+        assert all(f"more than max_distance, {limit:,} bp, from the gene's TSS" in each for each in violations)

@@ -76,7 +76,8 @@ def test_every_root_attribute_is_named_and_written(path: Path) -> None:
         name for row in re.findall(r"^\| (`.+?) \|", table, flags=re.MULTILINE) for name in re.findall(r"`(\w+)`", row)
     }
     with h5py.File(path) as file:
-        assert named == set(schema.REQUIRED_ATTRIBUTES) == set(file.attrs)
+        assert set(schema.REQUIRED_ATTRIBUTES) == set(file.attrs)
+    assert named == {*schema.REQUIRED_ATTRIBUTES, *schema.OPTIONAL_ATTRIBUTES}
     assert f"| `format_version` | integer | {schema.FORMAT_VERSION} |" in PAGE
     assert schema.MAGIC in PAGE
     assert PAGE.startswith(f"# The attention store, format {schema.FORMAT_VERSION}\n")

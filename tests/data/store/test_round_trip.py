@@ -14,10 +14,12 @@ from hypothesis import given, settings
 from stores import RandomModel, tiny_attributes, tiny_multiome, tiny_store, write_store
 
 from bi2scope.data.attention import CellAttention, score_of
+from bi2scope.data.candidates import candidates_text
 from bi2scope.data.errors import NotFoundError
 from bi2scope.data.graph import cell_graph
 from bi2scope.data.multiome import Multiome
 from bi2scope.data.store.reader import StoreReader
+from bi2scope.data.store.summary import store_summary
 from bi2scope.data.store.writer import Embedding, StoreWriter
 
 
@@ -180,3 +182,13 @@ def test_threads_share_one_reader(tmp_path: Path) -> None:
         for thread in threads:
             thread.join()
         assert not failures
+
+
+@pytest.mark.parametrize("limit", [None, 1, 500_000, 2**63 - 1])
+def test_a_limit_on_the_distance_is_an_attribute_only_when_there_is_one(tmp_path: Path, limit: int | None) -> None:
+    path = tiny_store(tmp_path / "s.h5", n_cells=5, max_distance=limit)
+    with StoreReader.open(path) as reader:
+        assert reader.attributes.max_distance == limit
+        assert dict(store_summary(reader))["candidates"] == candidates_text(limit)
+    with h5py.File(path) as file:
+        assert ("max_distance" in file.attrs) is (limit is not None)
