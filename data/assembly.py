@@ -40,9 +40,8 @@ def overhangs(intervals: pd.DataFrame) -> dict[str, int]:
         Columns ``chrom`` and ``end``. Chromosomes that an assembly does not know (scaffolds, chrM) say nothing; an
         assembly that does not know the chromosomes of most intervals is left out.
     """
-    chroms = [bare_chromosome(str(name)) for name in intervals["chrom"]]
-    table = pd.DataFrame({"chrom": chroms, "end": intervals["end"].to_numpy()})
-    ends = table.groupby("chrom")["end"].agg(["max", "size"])
+    table = pd.DataFrame({"chrom": intervals["chrom"].to_numpy(), "end": intervals["end"].to_numpy()})
+    ends = table.groupby("chrom")["end"].agg(["max", "size"]).rename(lambda name: bare_chromosome(str(name)))
     found = {}
     for assembly in ASSEMBLIES:
         lengths = pd.Series(chromosome_lengths(assembly)).reindex(ends.index)

@@ -70,7 +70,7 @@ def marked(line):
     return line if " prepare " in line else pytest.param(line, marks=pytest.mark.slow)
 
 
-@pytest.mark.parametrize("line", map(marked, LINES))
+@pytest.mark.parametrize("line", [marked(line) for line in LINES])
 def test_every_line_runs(files, multiome, monkeypatch, line):
     monkeypatch.chdir(files)
     verb, *arguments = shlex.split(line)[1:]
