@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -89,8 +89,14 @@ class _BatchOfPairs:
     pairs: Pairs
     place: Ints  # (n_pairs,) number of nodes before each pair
     dropout: NodeDropout | None
+    packed: bool
 
-    def __call__(self, positions: list[int]) -> tuple[GraphBatch, Tensor]:
+    def __call__(self, positions: list[int]) -> Any:
+        made = self.made(positions)
+        return _arrays(made) if self.packed else made
+
+    def made(self, positions: list[int]) -> tuple[GraphBatch, Tensor]:
+        """The batch and its labels."""
         pairs = self.pairs.take(positions)
         graphs = [
             cell_graph(self.multiome, int(rna), int(atac))
@@ -116,8 +122,8 @@ class PairLoader:
         Pairs in a batch; the last may be smaller.
     workers
         Processes that make batches ahead of their use; with 0 the calling process makes each when it is asked for.
-        Forked workers (Linux) share the counts with the calling process, elsewhere each has its copy. For cells with
-        few nodes a batch is made faster than it is passed on, and workers do not pay.
+        Forked workers (Linux) share the counts with the calling process, elsewhere each has its copy. On a CPU a
+        step takes far longer than the making of its batch, and workers do not pay (``make bench ONLY=loader``).
     """
 
     def __init__(self, multiome: Multiome, layout: FeatureLayout, batch_size: int, workers: int = 0) -> None:
@@ -143,7 +149,7 @@ class PairLoader:
         if node_dropout > 0 and rng is not None:
             dropout = NodeDropout.of(node_dropout, rng, int(ends[-1]) if len(ends) else 0)
         place = np.concatenate(([0], ends[:-1]))
-        return self._run(_BatchOfPairs(self.multiome, self.layout, pairs, place, dropout))
+        return self._run(_BatchOfPairs(self.multiome, self.layout, pairs, place, dropout, packed=self.workers > 0))
 
     def _run(self, make: _BatchOfPairs) -> Iterator[tuple[GraphBatch, Tensor]]:
         loader: DataLoader[Any] = DataLoader(
@@ -157,7 +163,32 @@ class PairLoader:
         with warnings.catch_warnings():
             # Python 3.12 warns of a fork beside threads; a worker touches arrays alone and takes no lock of theirs
             warnings.filterwarnings("ignore", "This process .* is multi-threaded", DeprecationWarning)
-            return iter(loader)
+            batches = iter(loader)
+        return map(_tensors, batches) if self.workers else batches
+
+
+def _arrays(part: Any) -> Any:
+    """The same with arrays in place of tensors, to be passed on by a worker.
+
+    As bytes through a pipe: a batch has a hundred tensors, and to share each, as torch would, costs more than a copy.
+    """
+    return _mapped(part, Tensor, lambda tensor: tensor.numpy())
+
+
+def _tensors(part: Any) -> Any:
+    """The same with tensors in place of arrays, over the arrays' memory."""
+    return _mapped(part, np.ndarray, torch.from_numpy)
+
+
+def _mapped(part: Any, kind: type, change: Callable[[Any], Any]) -> Any:
+    """A batch, or a part of one, with every array of a kind changed."""
+    if isinstance(part, kind):
+        return change(part)
+    if isinstance(part, tuple):
+        return tuple(_mapped(one, kind, change) for one in part)
+    if is_dataclass(part) and not isinstance(part, type):
+        return replace(part, **{f.name: _mapped(getattr(part, f.name), kind, change) for f in fields(part)})
+    return part
 
 
 def _row_sizes(multiome: Multiome, pairs: Pairs) -> Ints:
