@@ -13,6 +13,7 @@ import pytest
 from fastapi import FastAPI
 from screen import ask_callback
 from service import Service
+from wires import dataset
 
 import bi2scope.dashboard.callbacks.cell as cell_callbacks
 from bi2scope.dashboard import ids
@@ -153,6 +154,8 @@ def test_a_slow_answer_does_not_hold_up_the_others(reader: StoreReader) -> None:
     released = asyncio.Event()
 
     async def service(request: httpx.Request) -> httpx.Response:
+        if request.url.path.endswith("/dataset"):
+            return httpx.Response(200, json=dataset().model_dump(mode="json"))
         if "slow" in request.url.path:
             await released.wait()
         return httpx.Response(404, json={"error": {"type": "NotFoundError", "message": str(request.url.path)}})

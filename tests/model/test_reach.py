@@ -5,12 +5,17 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from multiomes import random_multiome
 from networks import candidates, random_graph, random_layout, random_network, random_window
 
 from bi2scope.data.candidates import Window
 from bi2scope.data.errors import ConfigurationError
+from bi2scope.data.graph import cell_graph
+from bi2scope.data.pairs import Pairs
 from bi2scope.model.batch import collate
 from bi2scope.model.config import ModelConfig
+from bi2scope.model.features import Normalisation, feature_layout
+from bi2scope.model.loader import PairLoader
 from bi2scope.model.reach import narrow_blocks, reach_of
 
 
@@ -84,3 +89,20 @@ def test_two_limits_are_refused() -> None:
     batch = collate([random_graph(rng, layout)], layout.gene_chromosome, layout.peak_chromosome)
     with pytest.raises(ConfigurationError, match="that of the batch is None"):
         network(batch)
+
+
+@pytest.mark.filterwarnings("ignore:This DataLoader will create")  # machines with one core are tested too
+@pytest.mark.parametrize("workers", [0, 1])
+def test_batches_of_the_loader_keep_the_limit(workers: int) -> None:
+    multiome = random_multiome(2)
+    layout = feature_layout(multiome.genes, multiome.peaks, Normalisation(), 1_500_000)
+    pairs = Pairs(*(np.arange(12) for _ in range(2)), np.ones(12, np.int64))
+    graphs = [cell_graph(multiome, cell, cell) for cell in range(12)]
+    wanted = collate(graphs, layout.gene_chromosome, layout.peak_chromosome, layout.window)
+    ((found, _),) = PairLoader(multiome, layout, 12, workers).batches(pairs)
+    assert found.max_distance == wanted.max_distance == 1_500_000
+    assert torch.equal(found.n_elsewhere, wanted.n_elsewhere)
+    for one, other in zip(found.buckets, wanted.buckets, strict=True):
+        assert torch.equal(one.no_candidate(), other.no_candidate())
+    whole = collate(graphs, layout.gene_chromosome, layout.peak_chromosome)
+    assert (found.n_elsewhere > whole.n_elsewhere).any()
