@@ -71,7 +71,9 @@ def split_pairs(
     strata = pairs.label
     if cell_types is not None:
         kind = pairs.label + 2 * is_hard(pairs, cell_types)
-        strata = np.unique(np.asarray(cell_types), return_inverse=True)[1][pairs.rna_cell] * 3 + kind
+        code = np.unique(np.asarray(cell_types), return_inverse=True)[1]
+        # By kind and then by type: shares are rounded along the strata, so that each kind as a whole keeps them
+        strata = kind * (code.max(initial=0) + 1) + code[pairs.rna_cell]
     return _stratified(strata, rng, fractions, "pairs")
 
 

@@ -271,6 +271,20 @@ def test_held_out_metrics_stand_beside_baseline_and_chance() -> None:
     rows = overview.metrics_table(report()).data["body"]
     assert rows[0] == ["Accuracy", "0.810", "0.700", "0.830", "0.500"]
     assert rows[1][:3] == ["AUROC", "0.880", "0.880"]
+    assert not any("hard" in row[0] for row in rows)
+
+
+def test_accuracy_against_easy_and_hard_mismatches_is_shown_where_there_is_one() -> None:
+    given = report()
+    parts = {
+        name: getattr(given, name).model_copy(update={"accuracy_easy": 0.9, "accuracy_hard": 0.52})
+        for name in ("test", "validation")
+    }
+    rows = overview.metrics_table(given.model_copy(update=parts)).data["body"]
+    assert rows[-2:] == [
+        ["Accuracy, easy mismatches", "0.900", "0.900", "", "0.500"],
+        ["Accuracy, hard mismatches", "0.520", "0.520", "", "0.500"],
+    ]
 
 
 def test_a_split_over_pairs_is_not_passed_off_as_one_over_cells() -> None:

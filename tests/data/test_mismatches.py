@@ -169,6 +169,14 @@ def test_a_split_of_pairs_can_keep_kinds_and_types_in_proportion():
                 assert abs(here[part].sum() - fraction * here.sum()) < 2
 
 
+def test_each_kind_keeps_its_proportion_when_every_type_is_small():
+    types = np.repeat(np.arange(40), 5)
+    pairs = labelled_pairs(np.arange(200), types, rng(), Mismatches(1, 1))
+    split = split_pairs(pairs, rng(1), cell_types=types)
+    for part, n in ((split.train, 160), (split.validation, 20), (split.test, 20)):
+        assert (pairs.label[part] == 1).sum() == is_hard(pairs.take(part), types).sum() == n
+
+
 def test_a_million_pairs_take_seconds():
     types = rng(1).integers(0, 20, 10_000)
     began = time.perf_counter()

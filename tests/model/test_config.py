@@ -51,6 +51,8 @@ def test_models_out_of_range_are_refused(change: dict[str, object], said: str) -
         ({"averaging": 1.0}, "averaging is 1"),
         ({"optimiser": "sgd"}, "one of adam, adamw"),
         ({"split": "pairs"}, "needs split='cells'"),
+        ({"hard_share": 1.5}, "share of hard mismatches is 1.5; it must be from 0 to 1"),
+        ({"mismatch_ratio": 0}, "ratio of mismatched to matched pairs is 0; it must be above 0"),
         ({"colour": 1}, "no setting named colour"),
     ],
 )
@@ -75,3 +77,13 @@ def test_without_a_limit_the_configuration_is_that_of_older_models() -> None:
     assert ModelConfig.from_dict(ModelConfig().as_dict()) == ModelConfig()
     limited = ModelConfig(max_distance=500_000)
     assert ModelConfig.from_dict(limited.as_dict()) == limited
+
+
+def test_trainings_from_before_hard_mismatches_had_none() -> None:
+    for protocol in ("paper", "bi2scope"):
+        training = protocol_defaults(protocol)[1]
+        old = {k: v for k, v in training.as_dict().items() if k not in ("hard_share", "mismatch_ratio")}
+        assert TrainingConfig.from_dict(old) == training
+        assert (training.hard_share, training.mismatch_ratio) == (0, 1)
+        mixed = protocol_defaults(protocol, hard_share=0.25, mismatch_ratio=3)[1]
+        assert (mixed.hard_share, mixed.mismatch_ratio) == (0.25, 3)

@@ -31,3 +31,18 @@ def test_balanced_classes_weigh_the_same() -> None:
 
 def test_auroc_needs_both_classes() -> None:
     assert auroc(np.array([0.1, 0.9]), np.array([True, True])) is None
+
+
+def test_accuracy_against_one_kind_of_mismatches_is_balanced() -> None:
+    #                matched     easy      hard
+    label = np.array([1, 1, 1, 1, 0, 0, 0, 0, 0])
+    hard = np.array([False] * 6 + [True] * 3)
+    called = np.array([1, 1, 1, 0, 0, 0, 1, 1, 0])
+    log_probability = np.log(np.where(np.column_stack((called == 0, called == 1)), 0.9, 0.1))
+    found = measure(log_probability, label, pair_weights(label, balanced=True), hard)
+    assert found["accuracy_easy"] == pytest.approx((3 / 4 + 1) / 2)
+    assert found["accuracy_hard"] == pytest.approx((3 / 4 + 1 / 3) / 2)
+    found = measure(log_probability, label, pair_weights(label, balanced=True), label == 0)
+    assert found["accuracy_easy"] is None
+    assert found["accuracy_hard"] == pytest.approx(found["accuracy"])
+    assert "accuracy_hard" not in measure(log_probability, label, pair_weights(label, balanced=True))

@@ -10,9 +10,10 @@ from bi2scope.model.config import protocol_defaults
 from bi2scope.model.plan import Plan, make_plan
 
 
-def plan_of(protocol: str, n_cells: int = 90, **rest: object) -> Plan:
+def plan_of(protocol: str, n_cells: int = 90, *, hard: float = 0, ratio: float = 1, **rest: object) -> Plan:
     multiome = random_multiome(n_cells=n_cells, **rest)
-    return make_plan(multiome, protocol_defaults(protocol)[1], np.random.default_rng(0))
+    config = protocol_defaults(protocol, hard_share=hard, mismatch_ratio=ratio)[1]
+    return make_plan(multiome, config, np.random.default_rng(0))
 
 
 def cells_of(pairs: Pairs) -> set[int]:
@@ -76,3 +77,34 @@ def test_one_cell_type_is_refused(protocol: str) -> None:
 def test_too_few_cells_are_refused() -> None:
     with pytest.raises((DatasetError, TrainingError), match=r"too few|all of one cell type"):
         plan_of("bi2scope", n_cells=9)
+
+
+def test_hard_mismatches_are_in_every_part_in_the_share_asked_for() -> None:
+    plan = plan_of("bi2scope", hard=0.25, ratio=2)
+    first = next(plan.epochs(np.random.default_rng(1)))
+    assert len(first) == plan.n_train == 3 * len(plan.train_cells)
+    for pairs in (first, plan.validation, plan.test):
+        hard = plan.hard(pairs)
+        assert hard is not None
+        assert hard.sum() == round(0.25 * (pairs.label == 0).sum())
+        assert (plan.codes[pairs.rna_cell] == plan.codes[pairs.atac_cell])[hard].all()
+    assert plan_of("bi2scope").hard(plan.test) is None
+
+
+@pytest.mark.parametrize("ratio", [1, 5])
+def test_a_split_of_pairs_with_hard_ones_shares_no_pair(ratio: float) -> None:
+    plan = plan_of("paper", n_cells=30, hard=1, ratio=ratio, cell_types=("a", "b", "c", "d", "e", "f"))
+    pairs = [list(zip(p.rna_cell, p.atac_cell, strict=True)) for p in (plan.train, plan.validation, plan.test)]
+    assert sum(map(len, pairs)) == len(set(itertools.chain(*pairs)))
+    assert all(plan.hard(p).any() for p in (plan.train, plan.validation, plan.test))
+
+
+def test_one_cell_type_does_for_hard_mismatches_alone() -> None:
+    plan = plan_of("bi2scope", hard=1, cell_types=("B",))
+    assert (plan.hard(plan.test) == (plan.test.label == 0)).all()
+
+
+def test_a_part_without_two_cells_of_a_type_is_named() -> None:
+    types = tuple(f"type {number}" for number in range(9))
+    with pytest.raises(TrainingError, match=r"held for \w+ are all of different cell types; hard mismatches need two"):
+        plan_of("bi2scope", n_cells=45, hard=0.5, cell_types=types)

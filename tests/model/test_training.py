@@ -8,6 +8,7 @@ from scipy import sparse
 
 from bi2scope.data.errors import TrainingError
 from bi2scope.data.multiome import Multiome
+from bi2scope.data.training_report import accuracy_sentence
 from bi2scope.model import training
 from bi2scope.model.config import ModelConfig, protocol_defaults
 from bi2scope.model.training import train
@@ -75,6 +76,18 @@ def test_it_learns_what_can_be_learnt() -> None:
     report = train(learnable(), replace(model, id_dim=16, hidden=32), config, progress=False).report
     assert report["test"]["accuracy"] > 0.9
     assert report["baseline_accuracy"] > 0.9
+    assert "accuracy_hard" not in report["test"]
+
+
+def test_accuracy_is_given_against_easy_and_hard_mismatches() -> None:
+    model, config = protocol_defaults("bi2scope", epochs=8, seed=1, hard_share=0.5)
+    report = train(learnable(), replace(model, id_dim=16, hidden=32), config, progress=False).report
+    test = TrainingReport.model_validate(report).test
+    # types can be told, and within a type RNA and ATAC are drawn independently: nothing tells a hard pair
+    assert test.accuracy_easy > 0.75
+    assert test.accuracy_hard < 0.65
+    easy, hard = (f"{kind} {getattr(test, f'accuracy_{kind}'):.3f}" for kind in ("easy", "hard"))
+    assert accuracy_sentence(report).endswith(f"of one kind alone (chance 0.500): {easy}, {hard}.")
 
 
 def test_rare_features_are_left_out_by_the_training_cells(tiny: Multiome) -> None:
