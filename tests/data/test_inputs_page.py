@@ -24,7 +24,7 @@ LINES = re.findall(r"^    (bi2scope .*)$", PAGE, flags=re.MULTILINE)
 
 @pytest.fixture(scope="module")
 def multiome():
-    return random_multiome(2, n_cells=30, n_genes=24, n_peaks=40)
+    return random_multiome(2, n_cells=60, n_genes=24, n_peaks=40)  # two of a type in every part of a split
 
 
 @pytest.fixture(scope="module")
@@ -106,9 +106,9 @@ def test_the_table_says_what_was_found(files, monkeypatch):
     monkeypatch.chdir(files)
     done = CliRunner().invoke(cli.app, ["prepare", "--cells", "cells.h5mu", "--out", "table.h5"])
     assert re.search(r"^format +MuData \(.h5mu\)$", done.output, flags=re.MULTILINE)
-    assert re.search(r"^cells +30$", done.output, flags=re.MULTILINE)
+    assert re.search(r"^cells +60$", done.output, flags=re.MULTILINE)
     assert re.search(r"^genes +24; placed on the genome: 100.0%$", done.output, flags=re.MULTILINE)
-    assert re.search(r"^cell types +3 \(B 10, NK 10, T cell 10\)$", done.output, flags=re.MULTILINE)
+    assert re.search(r"^cell types +3 \(B 20, NK 20, T cell 20\)$", done.output, flags=re.MULTILINE)
     assert re.search(r"^peaks per cell +median \d+ \(5–95 %: \d+–\d+\)$", done.output, flags=re.MULTILINE)
     assert re.search(
         r"^assembly +cannot tell \(hg38 and hg19 and mm10 and mm39 fit\)$", done.output, flags=re.MULTILINE
