@@ -76,10 +76,18 @@ def leiden_clusters(
         scanpy.tl.leiden(
             cells, resolution=RESOLUTION, flavor="igraph", n_iterations=2, directed=False, random_state=seed
         )
-    found = cells.obs["leiden"].astype(str).to_numpy()
-    n_clusters = len(set(found))
+    found = _largest_first(cells.obs["leiden"].astype(str).to_numpy())
+    n_clusters = int(found.max()) + 1
     how = (
         f"{n_clusters} Leiden clusters of the RNA, named cluster 0 to cluster {n_clusters - 1} "
         f"(scanpy {version('scanpy')}, resolution {RESOLUTION:g}, seed {seed})"
     )
-    return np.array([f"cluster {name}" for name in found], dtype=object), how
+    return np.array([f"cluster {number}" for number in found], dtype=object), how
+
+
+def _largest_first(names: npt.NDArray[np.str_]) -> npt.NDArray[np.int64]:
+    """``(n_cells,)`` number of each cell's cluster, by size; of clusters of one size the one met first."""
+    _, first, number, size = np.unique(names, return_index=True, return_inverse=True, return_counts=True)
+    rank = np.empty(len(size), dtype=np.int64)
+    rank[np.lexsort((first, -size))] = np.arange(len(size))
+    return rank[number]

@@ -20,7 +20,7 @@ from bi2scope.data.textfile import open_bytes
 
 Array = npt.NDArray[Any]
 
-_LINES = 2**21
+_LINES = 2**20
 """Lines read at a time."""
 
 _PARTS = {
@@ -86,7 +86,7 @@ def read_market(path: Path, n_features: int, n_cells: int) -> sparse.csr_matrix:
             )
         cells, features, values = _entries(file, path, (n_rows, n_columns, n_entries))
     lengths = np.zeros(n_cells, dtype=np.int64)
-    for start in range(0, len(cells), _LINES):
+    for start in range(0, n_entries, _LINES):
         lengths += np.bincount(cells[start : start + _LINES], minlength=n_cells)
     if (cells[1:] < cells[:-1]).any():
         order = np.argsort(cells, kind="stable")
@@ -129,28 +129,42 @@ def _header(file: BinaryIO, path: Path) -> tuple[int, int, int]:
 def _entries(file: BinaryIO, path: Path, sizes: tuple[int, int, int]) -> tuple[Array, Array, Array]:
     """Cell (from 0), feature (from 0) and count of each line."""
     n_rows, n_columns, n_entries = sizes
-    types = (np.int32, np.int32 if n_entries < 2**31 else np.int64, np.float32)
-    parts: tuple[list[Array], ...] = ([], [], [])
+    cells, features, values = _room(path, n_entries)
+    found = 0
     for block in _blocks(file, path):
-        feature, cell, value = (block[column].to_numpy() for column in ("feature", "cell", "value"))
-        for places, size, what in ((feature, n_rows, "feature"), (cell, n_columns, "barcode")):
-            if places.min() < 1 or places.max() > size:
-                wrong = places.min() if places.min() < 1 else places.max()
-                raise DatasetError(f"{path} has an entry for {what} {wrong}, of {size}.", _HINT)
-        if not are_counts(value):
+        start, found = found, found + len(block)
+        if found > n_entries:
+            raise DatasetError(f"{path} says it holds {n_entries:,} entries, and more are there.", _HINT)
+        for column, size, places in (("feature", n_rows, features), ("barcode", n_columns, cells)):
+            numbers = block[column].to_numpy()
+            if numbers.min() < 1 or numbers.max() > size:
+                wrong = numbers.min() if numbers.min() < 1 else numbers.max()
+                raise DatasetError(f"{path} has an entry for {column} {wrong}, of {size}.", _HINT)
+            places[start:found] = numbers - 1
+        if not are_counts(block["value"].to_numpy()):
             raise DatasetError(f"{path} holds values that are not counts (whole numbers from 0).", _HINT)
-        for part, array, dtype in zip(parts, (cell - 1, feature - 1, value), types, strict=True):
-            part.append(array.astype(dtype))
-    if (found := sum(map(len, parts[0]))) != n_entries:
+        values[start:found] = block["value"].to_numpy()
+    if found < n_entries:
         raise DatasetError(
             f"{path} says it holds {n_entries:,} entries, and {found:,} are there.", "It may be cut short."
         )
-    cells, features, values = (_whole(part, dtype) for part, dtype in zip(parts, types, strict=True))
+    return cells, features, values
+
+
+def _room(path: Path, n_entries: int) -> tuple[Array, Array, Array]:
+    """Arrays for cells, features and counts."""
+    types = (np.int32, np.int32 if n_entries < 2**31 else np.int64, np.float32)
+    try:
+        cells, features, values = (np.empty(n_entries, dtype=dtype) for dtype in types)
+    except (MemoryError, ValueError) as error:
+        raise DatasetError(
+            f"{path} says it holds {n_entries:,} entries, for which there is no memory.", _HINT
+        ) from error
     return cells, features, values
 
 
 def _blocks(file: BinaryIO, path: Path) -> Iterator[pd.DataFrame]:
-    types = {"feature": np.int64, "cell": np.int64, "value": np.float64}
+    types = {"feature": np.int64, "barcode": np.int64, "value": np.float64}
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", pd.errors.ParserWarning)  # a fourth number in a line
@@ -170,14 +184,3 @@ def _blocks(file: BinaryIO, path: Path) -> Iterator[pd.DataFrame]:
         raise DatasetError(
             f"{path} has a line that is not feature, barcode, count ({first_line(error)}).", _HINT
         ) from error
-
-
-def _whole(parts: list[Array], dtype: type) -> Array:
-    """The parts as one array, each given up once it is copied."""
-    whole: Array = np.empty(sum(map(len, parts)), dtype=dtype)
-    end = len(whole)
-    while parts:
-        part = parts.pop()
-        whole[end - len(part) : end] = part
-        end -= len(part)
-    return whole

@@ -125,7 +125,8 @@ def with_columns(counts: sparse.csr_matrix, chosen: npt.NDArray[np.bool_]) -> sp
         lengths[filled] = np.add.reduceat(kept.view(np.uint8), counts.indptr[filled], dtype=np.int64)
     indptr = np.concatenate([[0], np.cumsum(lengths)]).astype(counts.indptr.dtype)
     position = np.cumsum(chosen, dtype=counts.indices.dtype) - 1
-    indices = position[counts.indices[kept]]
+    indices = counts.indices[kept]
+    _rename(indices, position)
     return sparse.csr_matrix((counts.data[kept], indices, indptr), shape=(counts.shape[0], int(chosen.sum())))
 
 
@@ -143,9 +144,14 @@ def take_columns(counts: sparse.csr_matrix, columns: npt.NDArray[np.int64]) -> s
         return counts
     position = np.empty(n_columns, dtype=counts.indices.dtype)
     position[columns] = np.arange(n_columns)
-    for start in range(0, counts.nnz, _BLOCK):
-        block = slice(start, start + _BLOCK)
-        counts.indices[block] = position[counts.indices[block]]
+    _rename(counts.indices, position)
     counts.has_sorted_indices = False
     counts.sort_indices()
     return counts
+
+
+def _rename(indices: npt.NDArray[np.integer], position: npt.NDArray[np.integer]) -> None:
+    """Put each index's position in its place, a block at a time, so that no copy of them is made."""
+    for start in range(0, len(indices), _BLOCK):
+        block = slice(start, start + _BLOCK)
+        indices[block] = position[indices[block]]
