@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 from urllib.parse import parse_qs, urlencode
@@ -59,8 +60,8 @@ def number(text: str | None, default: float) -> float:
 
 
 def whole(text: str | None, least: int) -> int | None:
-    """A whole number of at least ``least`` out of an address, or ``None``."""
-    return int(text) if text is not None and text.isascii() and text.isdigit() and int(text) >= least else None
+    """A whole number of at least ``least`` and at most nine digits out of an address, or ``None``."""
+    return int(text) if text is not None and re.fullmatch(r"[0-9]{1,9}", text) and int(text) >= least else None
 
 
 def links_csv(cell_id: str, cut: Cut, public_api: str = "") -> str:

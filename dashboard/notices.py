@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import dash_mantine_components as dmc
@@ -32,13 +32,15 @@ def notice(error: ClientError, *, closable: bool = False) -> dmc.Alert:
     )
 
 
-def or_notice(n_outputs: int) -> Callable[[Answer], Answer]:
+def or_notice(n_outputs: int, instead: Sequence[Any] = ()) -> Callable[[Answer], Answer]:
     """Give a callback one more output, the last: empty when it went well, the notice when the API refused.
 
     Parameters
     ----------
     n_outputs
-        Outputs of the callback itself; they stay as they are when the API refuses.
+        Outputs of the callback itself.
+    instead
+        What they become when the API refuses; they stay as they are when left out.
     """
 
     def wrap(callback: Answer) -> Answer:
@@ -48,7 +50,7 @@ def or_notice(n_outputs: int) -> Callable[[Answer], Answer]:
                 return *await callback(*given), None
             except ClientError as error:
                 log.info("%s: %s", callback.__name__, error.message)
-                return *[no_update] * n_outputs, notice(error)
+                return *(instead or [no_update] * n_outputs), notice(error)
 
         return answer
 

@@ -283,5 +283,5 @@ def _refuse(
     bad = int(np.flatnonzero(~good)[0])
     raise RegionError(
         f"{name}, line {numbers[bad]}, {column}: found {texts[bad][:40]!r}, wanted {wanted}.",
-        "Put a # before a header line." if bad == 0 else "",
+        "If this is a header line, put a # before it." if bad == 0 else "",
     )

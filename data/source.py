@@ -31,7 +31,7 @@ class Source:
     peak_fasta, genome
         FASTA of the peaks, or of the genome, for the sequences of the peaks.
     seed
-        Seed of the clusters that stand in for cell types.
+        Seed of the clusters that stand in for missing cell types; ``None`` refuses cells without types.
 
     Raises
     ------
@@ -50,7 +50,7 @@ class Source:
     preset: str | None = None
     peak_fasta: Path | None = None
     genome: Path | None = None
-    seed: int = 0
+    seed: int | None = 0
 
     def __post_init__(self) -> None:
         given = [name for name in ("cells", "rna", "atac") if getattr(self, name) is not None]

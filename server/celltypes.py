@@ -105,7 +105,7 @@ def peak_rows(body: PeakScores) -> dict[str, Array]:
         "n_cells": np.full(n_peaks, body.n_cells),
         "n_open": np.asarray(body.n_open),
         "accessibility": accessibility(body.n_open, body.n_cells),
-        "links": np.asarray(body.links),
+        "links": np.asarray(body.links).astype(np.int64),
         "score": np.asarray(body.score),
         "weight": np.asarray(body.weight),
         "lift": lift(body.score, body.n_open, body.chrom),

@@ -20,6 +20,9 @@ MAX_ROWS = 200_000
 MAX_BINS = 4_000
 """Most rows, and most columns, of a heatmap."""
 
+MOST = 2**31 - 1
+"""Largest whole number that any parameter takes: more than any row, cell or peak that there can be."""
+
 WANTED = {
     "threshold": f"a number from {FLOOR:g} to 1",
     "top_k": "a whole number from 1 up, or left out for no cut on the rank",
@@ -63,9 +66,11 @@ class CutQuery(Query):
     """Threshold and k, and the layer and head they cut."""
 
     threshold: float = _parameter("threshold", "Links with a score above this stay", FLOOR, ge=FLOOR, le=1)
-    top_k: int | None = _parameter("top_k", "Links of this rank or better in their gene's row stay", None, ge=1)
-    layer: int = _parameter("layer", "Layer of the model", 0, ge=0)
-    head: int = _parameter("head", "Head of the layer", 0, ge=0)
+    top_k: int | None = _parameter(
+        "top_k", "Links of this rank or better in their gene's row stay", None, ge=1, le=MOST
+    )
+    layer: int = _parameter("layer", "Layer of the model", 0, ge=0, le=MOST)
+    head: int = _parameter("head", "Head of the layer", 0, ge=0, le=MOST)
 
     @property
     def cut(self) -> Cut:
@@ -86,10 +91,10 @@ class HeatmapQuery(CutQuery):
 
     width: int = _parameter("width", "Most columns (bins of peaks)", 900, ge=1, le=MAX_BINS)
     height: int = _parameter("height", "Most rows (bins of genes)", 500, ge=1, le=MAX_BINS)
-    gene_start: int = _parameter("gene_start", "First gene of the window, among the cell's own genes", 0, ge=0)
-    gene_stop: int | None = _parameter("gene_stop", "Gene after the window's last", None, ge=1)
-    peak_start: int = _parameter("peak_start", "First peak of the window, among the cell's own peaks", 0, ge=0)
-    peak_stop: int | None = _parameter("peak_stop", "Peak after the window's last", None, ge=1)
+    gene_start: int = _parameter("gene_start", "First gene of the window, among the cell's own genes", 0, ge=0, le=MOST)
+    gene_stop: int | None = _parameter("gene_stop", "Gene after the window's last", None, ge=1, le=MOST)
+    peak_start: int = _parameter("peak_start", "First peak of the window, among the cell's own peaks", 0, ge=0, le=MOST)
+    peak_stop: int | None = _parameter("peak_stop", "Peak after the window's last", None, ge=1, le=MOST)
 
 
 class TrackQuery(CutQuery):
@@ -103,7 +108,7 @@ class CellsQuery(Query):
 
     cell_type: str | None = _parameter("cell_type", "Only cells of this type", None, max_length=500)
     prefix: str | None = _parameter("prefix", "Only cells that begin so, whatever the case", None, max_length=500)
-    offset: int = _parameter("offset", "Cells to skip", 0, ge=0)
+    offset: int = _parameter("offset", "Cells to skip", 0, ge=0, le=MOST)
     limit: int = _parameter("limit", "Most cells to return", 1_000, ge=0, le=MAX_ROWS)
 
 

@@ -63,10 +63,11 @@ def compare_track(
     NotFoundError
         If there is no such cell type, layer or head.
     RegionError
-        If the file is not a BED file, or none of its intervals overlaps a peak.
+        If the file is not a BED file, has negative scores, or none of its intervals overlaps a peak.
     """
     scores = peak_scores(catalogue, cell_type, query)
     read = read_bed(io.BytesIO(bed), track_name)
+    _require_no_negative(read, track_name)
     track = lay_over(read.intervals, catalogue.reader.peaks)
     if not track.used.any():
         raise _no_overlap(catalogue, read, track_name)
@@ -96,6 +97,16 @@ def compare_track(
         accessibility_jaccard_top_n=opened.jaccard_top_n,
         columns=_columns(track, cumulative),
     )
+
+
+def _require_no_negative(bed: Bed, name: str) -> None:
+    """A peak without an interval has 0, so a signal below 0 would rank bound peaks under unbound ones."""
+    negative = int((bed.intervals["score"] < 0).sum())
+    if negative:
+        raise RegionError(
+            f"{name}: {negative:,} of {len(bed.intervals):,} intervals have a negative {bed.score_column}.",
+            "Binding is wanted as scores of 0 or more; leave the column out to count presence alone.",
+        )
 
 
 def _columns(track: Track, cumulative: Floats) -> TrackColumns:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
 from typing import Any
 
-from dash import Dash, Input, Output, State
+from dash import Dash, Input, Output, State, no_update
 
 from bi2scope.dashboard import ids, tf
 from bi2scope.dashboard.callbacks.cell import require_view
@@ -39,7 +40,7 @@ def register(app: Dash, client: Client, settings: Settings) -> None:
         State(ids.BED, "filename"),
         State(ids.TF_DRAWN, "data"),
     )
-    @or_notice(5)
+    @or_notice(5, instead=(no_update, None, "", None, {"display": "none"}))
     async def compare(
         contents: str | None,
         cell_type: str | None,
@@ -59,7 +60,7 @@ def register(app: Dash, client: Client, settings: Settings) -> None:
         comparison = await client.compare_track(cell_type, cut_of(cut), definition, name, bed)
         dataset = await client.dataset()
         genome, tracks = genome_of(dataset), tf.tracks_of(comparison, scheme)
-        now = [name, cell_type, definition, scheme]
+        now = [sha256(bed).hexdigest(), cell_type, definition, scheme]
         start, stop = window or (0, dataset.n_peaks)
         if drawn == now:
             figure: Any = tracks_patch(tracks, genome, start, stop, bins=settings.track_bins)

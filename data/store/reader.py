@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator
@@ -275,7 +276,7 @@ def _attributes(path: Path, file: h5py.File) -> schema.StoreAttributes:
         raise StoreFormatError(
             f"{path} is an HDF5 file, but not an attention store.", "`bi2scope precompute` makes one."
         )
-    if found is None or int(found) != schema.FORMAT_VERSION:
+    if not isinstance(found, (int, np.integer)) or found != schema.FORMAT_VERSION:
         raise StoreFormatError(
             f"{path} has store format {found}; this program reads format {schema.FORMAT_VERSION}.",
             "Read it with the version of bi2scope that wrote it, or run `bi2scope precompute` anew.",
@@ -332,10 +333,21 @@ def _intact(path: Path, key: str) -> Iterator[None]:
     """Say which part of which file is damaged, instead of what HDF5 says."""
     try:
         yield
-    except (OSError, RuntimeError, KeyError, IndexError) as error:
+    except StoreDamagedError:
+        raise
+    except (OSError, RuntimeError, LookupError, ValueError, TypeError, AttributeError) as error:
         raise _damaged(path, key, error) from error
+    except Exception as error:  # what anndata raises of its own for an element of no known encoding
+        if type(error).__module__.startswith("anndata"):
+            raise _damaged(path, key, error) from error
+        raise
 
 
 def _damaged(path: Path, key: str, error: Exception) -> StoreDamagedError:
     reason = str(error).strip("\"'").splitlines()[0] if str(error) else type(error).__name__
+    cut_short = re.search(r"truncated file: eof = (\d+), .*stored_eof = (\d+)", reason)
+    if cut_short:
+        return StoreDamagedError(
+            f"{path} is cut short: {int(cut_short[1]):,} of {int(cut_short[2]):,} bytes are there.", _RESTORE
+        )
     return StoreDamagedError(f"{path} is damaged: {key} cannot be read ({reason}).", _RESTORE)

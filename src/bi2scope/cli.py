@@ -181,7 +181,7 @@ def train(
 
     require_absent(out, overwrite)
     limit = None if max_distance is None else parse_distance(max_distance)
-    multiome = read_multiome(source)
+    multiome = read_multiome(replace(source, seed=None))
     report_notes(multiome.notes)
     model_config, training_config = protocol_defaults(
         protocol, epochs=epochs, seed=seed, hard_share=hard_share, mismatch_ratio=mismatch_ratio
@@ -211,7 +211,7 @@ def precompute(
 
     require_absent(out, overwrite)
     trained = load(model)
-    multiome = read_multiome(source)
+    multiome = read_multiome(replace(source, seed=None))
     report_notes(multiome.notes)
     build_store(trained, multiome, out, BuildOptions(k_max, name, overwrite))
     typer.echo(f"Wrote {out}. Browse it with: bi2scope serve {out}")
@@ -221,13 +221,14 @@ def precompute(
 def info(store: StoreArgument) -> None:
     """Say what an attention store holds."""
     from rich import print as rich_print
+    from rich.markup import escape
 
     from bi2scope.data.store.reader import StoreReader
     from bi2scope.data.store.summary import store_summary
 
     with StoreReader.open(store) as reader:
         for name, value in store_summary(reader):
-            rich_print(f"[bold]{name}[/bold]  {value}")
+            rich_print(f"[bold]{name}[/bold]  {escape(value)}")
 
 
 @app.command()

@@ -53,8 +53,12 @@ def test_a_bad_bed_is_refused_in_words_and_a_good_one_mends_it(watched: Watched,
     page = watched.page
     watched.open("?view=tf")
     page.wait_for_selector("#bed input[type=file]", state="attached")
+    page.set_input_files("#bed input[type=file]", files=payload("first.bed", bed_of(reader, 4)))
+    expect(page.locator("#tf-result")).to_be_visible()
     page.set_input_files("#bed input[type=file]", files=payload("bad.bed", b"chr1\t10\t20\nchr1\tten\t20\n"))
     expect(page.locator("#tf-notice")).to_contain_text("bad.bed, line 2, column 2")
+    expect(page.locator("#tf-result")).to_be_hidden()
     page.set_input_files("#bed input[type=file]", files=payload("good.bed", bed_of(reader, 5)))
     expect(page.locator("#tf-notice")).to_be_empty()
+    expect(page.locator("#tf-result")).to_be_visible()
     expect(page.locator("#tf-tracks .scatterlayer .trace")).to_have_count(2)

@@ -28,7 +28,17 @@ def test_types_come_in_number_and_imply_their_view() -> None:
     assert (shown.view, shown.cell_types, shown.definition) == ("celltype", ("CD4 naive", "B/T"), "links")
 
 
-@pytest.mark.parametrize("query", ["?threshold=nan", "?threshold=x&k=-3&layer=%00", "?view=<script>", "?k=²&head=1e3"])
+@pytest.mark.parametrize(
+    "query",
+    [
+        "?threshold=nan",
+        "?threshold=x&k=-3&layer=%00",
+        "?view=<script>",
+        "?k=²&head=1e3",
+        "?k=" + "9" * 5000,
+        "?layer=9999999999",
+    ],
+)
 def test_what_does_not_parse_is_left_out(query: str) -> None:
     assert Shown.of_query(query) == Shown(cut=Cut())
 

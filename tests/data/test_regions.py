@@ -167,7 +167,7 @@ def test_gzip_is_recognised_by_its_bytes(tmp_path):
     [
         ("", "a.bed holds no intervals"),
         ("# only\n\n", "a.bed holds no intervals"),
-        ("chrom\tstart\tend\nchr1\t1\t2\n", r"a.bed, line 1, column 2 \(start\): found 'start'.* Put a # before"),
+        ("chrom\tstart\tend\nchr1\t1\t2\n", r"a.bed, line 1, column 2 \(start\): found 'start'.* put a # before"),
         ("chr1\t1\t2\nchr1\t1\tten\n", r"a.bed, line 2, column 3 \(end\): found 'ten', wanted a whole number"),
         ("#h\nchr1\t1\t2\ta\thigh\n", r"a.bed, line 2, column 5 \(score\): found 'high', wanted a number"),
         ("chr1\t1\t2\ta\tinf\n", r"line 1, column 5 \(score\): found 'inf'"),

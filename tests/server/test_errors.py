@@ -78,6 +78,7 @@ def test_what_is_not_there_is_not_found(
         ("links.csv", {"threshold": "high"}, "threshold is high; it must be a number from 0.5 to 1."),
         ("links", {"top_k": 0}, "top_k is 0; it must be a whole number from 1 up, or left out for no cut on the rank."),
         ("heatmap", {"top_k": 2.5}, "top_k is 2.5; it must be a whole number from 1 up"),
+        ("links", {"top_k": 10**23}, "top_k is 100000000000000000000000; it must be a whole number"),
         ("heatmap", {"width": 0}, "width is 0; it must be a whole number from 1 to 4000."),
         ("heatmap", {"height": 4001}, "height is 4001; it must be a whole number from 1 to 4000."),
         ("heatmap", {"gene_start": -1}, "gene_start is -1; it must be a whole number from 0 up."),

@@ -53,6 +53,13 @@ def test_the_csv_of_a_bad_track_is_refused_like_the_json(service: Service) -> No
     assert "tf.bed" in message
 
 
+def test_negative_scores_are_refused(service: Service) -> None:
+    answer = post(service, b"chr1\t10\t2000000\ta\t-5\nchr1\t10\t2000000\tb\t5\n")
+    status, _, message, _ = refusal(answer)
+    assert status == 422
+    assert message == "tf.bed: 1 of 2 intervals have a negative score."
+
+
 def bed_of(rows: list[tuple[Any, ...]]) -> bytes:
     return "".join("\t".join(map(str, row)) + "\n" for row in rows).encode()
 

@@ -60,8 +60,8 @@ def test_hdf5_of_something_else(path: Path) -> None:
     refused(path, StoreFormatError, "not an attention store")
 
 
-@pytest.mark.parametrize("version", [1, 7, None])
-def test_another_version_names_both(path: Path, version: int | None) -> None:
+@pytest.mark.parametrize("version", [1, 7, None, "abc"])
+def test_another_version_names_both(path: Path, version: int | str | None) -> None:
     with h5py.File(path, "r+") as file:
         del file.attrs["format_version"]
         if version is not None:
@@ -72,8 +72,42 @@ def test_another_version_names_both(path: Path, version: int | None) -> None:
 @pytest.mark.parametrize("share", [0.02, 0.3, 0.7, 0.99, 0.9999])
 def test_cut_short(path: Path, share: float) -> None:
     content = path.read_bytes()
-    path.write_bytes(content[: int(len(content) * share)])
-    refused(path, StoreDamagedError, "damaged")
+    left = int(len(content) * share)
+    path.write_bytes(content[:left])
+    refused(path, StoreDamagedError, f"cut short: {left:,} of {len(content):,} bytes are there")
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("configuration", "{half"),
+        ("notes", "["),
+        ("training", "}"),
+        ("floor", "half"),
+        ("k_max", "many"),
+        ("n_layers", "one"),
+        ("format_version", [0, 1]),
+    ],
+)
+def test_an_attribute_of_another_kind_is_refused(path: Path, key: str, value: object) -> None:
+    with h5py.File(path, "r+") as file:
+        file.attrs[key] = value
+    with pytest.raises((StoreDamagedError, StoreFormatError)) as refusal:
+        StoreReader.open(path)
+    assert str(path) in refusal.value.message
+
+
+def test_a_table_of_no_known_encoding_is_named(path: Path) -> None:
+    with h5py.File(path, "r+") as file:
+        del file["cells"].attrs["encoding-type"]
+    refused(path, StoreDamagedError, "cells")
+
+
+def test_a_column_of_another_encoding_is_named(path: Path) -> None:
+    with h5py.File(path, "r+") as file:
+        del file["cells/cell_type"]
+        file["cells/cell_type"] = np.arange(len(file["cells/_index"]) if "_index" in file["cells"] else 60)
+    refused(path, StoreDamagedError, "cells")
 
 
 @pytest.mark.parametrize(
