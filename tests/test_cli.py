@@ -117,3 +117,24 @@ def test_an_unknown_module_is_a_defect_and_not_hidden(monkeypatch: pytest.Monkey
     monkeypatch.setattr(cli, "app", broken)
     with pytest.raises(ModuleNotFoundError):
         cli.main()
+
+
+def test_cells_without_types_are_refused_by_train_and_clustered_by_prepare(tmp_path: Path) -> None:
+    import anndata
+
+    from bi2scope.data.examples.pair import example_pair
+
+    for path, name in zip(example_pair(), ("rna", "atac"), strict=True):
+        cells = anndata.read_h5ad(path)[:80].copy()
+        del cells.obs["cell_type"]
+        cells.write_h5ad(tmp_path / f"{name}.h5ad")
+    pair = ("--rna", str(tmp_path / "rna.h5ad"), "--atac", str(tmp_path / "atac.h5ad"))
+    model, prepared = tmp_path / "model.safetensors", tmp_path / "prepared.h5"
+    said = refused("train", *pair, "--out", str(model), code=2)
+    assert "cell_type" in said
+    assert "bi2scope prepare" in said
+    assert not model.exists()
+    done = bi2scope("prepare", *pair, "--out", str(prepared))
+    assert done.returncode == 0, done.stderr
+    assert "Leiden clusters" in done.stderr
+    assert prepared.exists()
