@@ -26,7 +26,7 @@ GENES_A_CELL, PEAKS_A_CELL = 1_800, 7_500
 READ = """
 import json, sys, time
 from pathlib import Path
-import anndata, bioframe
+import anndata, bioframe, scanpy, skmisc.loess
 from anndata.io import read_elem
 from bi2scope.data.reading import read_multiome
 from bi2scope.data.source import Source
@@ -94,8 +94,33 @@ def write_files(folder: Path) -> dict[str, dict[str, str]]:
         write_h5ad(Path(paths["rna"]), rna, genes, dtype)
         write_h5ad(Path(paths["atac"]), atac, peaks, dtype)
         sources[name] = paths
+    sources["tenx_h5"] = write_10x(folder, (rna, atac), (genes, peaks))
     sources["prepared"] = {"cells": str(folder / "prepared.h5")}
     return sources
+
+
+def write_10x(
+    folder: Path, matrices: tuple[sparse.csr_matrix, sparse.csr_matrix], tables: tuple[pd.DataFrame, pd.DataFrame]
+) -> dict[str, str]:
+    """A 10x .h5 with labels; its gene attributes have to be computed."""
+    both = sparse.hstack(matrices, format="csr")
+    var = pd.concat(tables)
+    texts = {
+        "id": list(var.index),
+        "name": list(var.index),
+        "feature_type": ["Gene Expression"] * N_GENES + ["Peaks"] * N_PEAKS,
+        "interval": [f"{c}:{s}-{e}" for c, s, e in zip(var["chrom"], var["chromStart"], var["chromEnd"], strict=True)],
+    }
+    with h5py.File(folder / "tenx.h5", "w") as file:
+        group = file.create_group("matrix")
+        group["data"], group["indices"] = both.data.astype("i4"), both.indices.astype("i8")
+        group["indptr"], group["shape"] = both.indptr.astype("i8"), np.array(both.shape[::-1])
+        group["barcodes"] = np.array([f"c{cell}".encode() for cell in range(N_CELLS)])
+        for name, values in texts.items():
+            group[f"features/{name}"] = np.array([value.encode() for value in values])
+    labels = np.resize(["B", "T", "NK"], N_CELLS)
+    (folder / "labels.csv").write_text("".join(f"c{cell},{label}\n" for cell, label in enumerate(labels)))
+    return {"cells": str(folder / "tenx.h5"), "labels": str(folder / "labels.csv")}
 
 
 def prepare(source: dict[str, str], out: str) -> None:
