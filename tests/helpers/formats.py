@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gzip
+import warnings
+from contextlib import nullcontext
 from pathlib import Path
 
 import h5py
@@ -46,7 +48,10 @@ def write_modalities(path: Path, modalities: dict[str, AnnData], obs: dict[str, 
     """As mudata does, with further columns for the cells of the whole."""
     import mudata
 
-    with mudata.set_options(pull_on_update=False):
+    # mudata before 0.4 copies columns between the whole and its modalities unless told not to
+    plainly = mudata.set_options(pull_on_update=False) if hasattr(mudata, "set_options") else nullcontext()
+    with plainly, warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # mudata calls what pandas has deprecated
         both = mudata.MuData(modalities)
         for name, column in (obs or {}).items():
             both.obs[name] = column.reindex(both.obs_names)
