@@ -20,6 +20,9 @@ from bi2scope.data.errors import DatasetError
 from bi2scope.data.matrices import read_counts
 from bi2scope.data.modality import Modality, check_tables
 
+IDS = "gene_ids"
+"""Column in which readers of 10x files keep the ids of genes (and of peaks, their names)."""
+
 WRITE_ONE = "Write one with anndata: adata.write_h5ad(path)."
 
 
@@ -82,7 +85,7 @@ def modality_of(group: h5py.Group, where: str, slot: Slot) -> Modality:
     DatasetError
         As :func:`read_modality`.
     """
-    obs, var = table(group, "obs", where), table(group, "var", where)
+    obs, var = table(group, "obs", where), _named_once(table(group, "var", where))
     if slot.key not in group:
         raise DatasetError(
             f"{where} has no {spoken(slot.key)}; its layers: {listed(_layers(group))}.",
@@ -91,6 +94,14 @@ def modality_of(group: h5py.Group, where: str, slot: Slot) -> Modality:
     counts = _counts(group, slot, where, (obs, var))
     check_tables(obs, var, counts.shape, where, spoken(slot.key))
     return Modality(where, obs, var, counts)
+
+
+def _named_once(var: pd.DataFrame) -> pd.DataFrame:
+    """The features under their ids where symbols stand for several of them, as in what scanpy reads of 10x files."""
+    if var.index.is_unique or IDS not in var.columns or not var[IDS].astype(str).is_unique:
+        return var
+    named = var if "gene_name" in var.columns else var.assign(gene_name=var.index.to_numpy())
+    return named.set_index(pd.Index(var[IDS].astype(str), name=None))
 
 
 def _counts(group: h5py.Group, slot: Slot, where: str, tables: tuple[pd.DataFrame, pd.DataFrame]) -> sparse.csr_matrix:

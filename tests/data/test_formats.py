@@ -228,6 +228,17 @@ def test_what_muon_makes_of_a_10x_file(tmp_path):
     assert found.peaks.equals(multiome.peaks.astype(found.peaks.dtypes))
 
 
+def test_symbols_of_several_genes_give_way_to_ids(tmp_path):
+    multiome = random_multiome()
+    rna, atac = as_anndata(multiome)
+    rna.var["gene_ids"] = list(rna.var_names)
+    rna.var_names = ["TBCE", "TBCE", *rna.var.pop("gene_name")[2:]]
+    write_modalities(tmp_path / "m.h5mu", {"rna": rna, "atac": atac})
+    found = read_multiome(Source(cells=tmp_path / "m.h5mu"))
+    assert found.digest == multiome.digest
+    assert list(found.genes["name"]) == ["TBCE", "TBCE", *multiome.genes["name"][2:]]
+
+
 # ---------------------------------------------------------------- 10x
 
 

@@ -52,6 +52,7 @@ def write_modalities(path: Path, modalities: dict[str, AnnData], obs: dict[str, 
     plainly = mudata.set_options(pull_on_update=False) if hasattr(mudata, "set_options") else nullcontext()
     with plainly, warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # mudata calls what pandas has deprecated
+        warnings.simplefilter("ignore", UserWarning)  # and warns of names that stand twice, as some tests want them
         both = mudata.MuData(modalities)
         for name, column in (obs or {}).items():
             both.obs[name] = column.reindex(both.obs_names)
