@@ -94,8 +94,8 @@ def refuse_untyped(rna: Modality) -> DatasetError:
     """The error on cells that need types and have none."""
     return DatasetError(
         f"{rna.source}: obs has no column 'cell_type'; it has {', '.join(map(str, rna.obs.columns)) or 'no columns'}.",
-        "Name the column of the annotation cell_type, or choose it with --cell-type; `bi2scope prepare` puts clusters "
-        "in its place.",
+        "Name the column of the annotation cell_type, choose it with --cell-type, or give --labels; `bi2scope prepare` "
+        "puts clusters in its place.",
     )
 
 

@@ -63,7 +63,8 @@ class Reading:
 def read_multiome(source: Source) -> Multiome:
     """Read paired cells of any of the formats.
 
-    Cells without types get Leiden clusters in their place, and the notes say so.
+    Cells without types get Leiden clusters in their place, and the notes say so; with ``source.seed`` of ``None``
+    they are refused.
 
     Raises
     ------
