@@ -14,7 +14,7 @@ from multiomes import as_anndata, random_multiome
 from typer.testing import CliRunner
 
 from bi2scope import cli
-from bi2scope.data.prepared import read_prepared
+from bi2scope.data.prepared import read_prepared, write_prepared
 from bi2scope.data.reading import FORMATS
 from bi2scope.options import SOURCE_OPTIONS
 
@@ -65,19 +65,27 @@ def files(tmp_path_factory, multiome):
     return folder
 
 
-def marked(line):
-    """Training and what follows from it take longer than reading."""
-    return line if " prepare " in line else pytest.param(line, marks=pytest.mark.slow)
-
-
-@pytest.mark.parametrize("line", [marked(line) for line in LINES])
-def test_every_line_runs(files, multiome, monkeypatch, line):
-    monkeypatch.chdir(files)
+def run(line):
     verb, *arguments = shlex.split(line)[1:]
     done = CliRunner().invoke(cli.app, [verb, *arguments, "--overwrite"])
-    assert done.exit_code == 0, (done.output, done.exception)
-    if verb != "prepare":
-        return
+    assert done.exit_code == 0, (line, done.output, done.exception)
+    return done
+
+
+@pytest.mark.slow
+def test_the_lines_that_train_run_one_after_another(files, multiome, monkeypatch):
+    monkeypatch.chdir(files)
+    write_prepared(multiome, Path("prepared.h5"), overwrite=True)
+    lines = [line for line in LINES if " prepare " not in line]
+    assert len(lines) >= 3
+    for line in lines:
+        run(line)
+
+
+@pytest.mark.parametrize("line", [line for line in LINES if " prepare " in line])
+def test_every_line_that_prepares_runs(files, multiome, monkeypatch, line):
+    monkeypatch.chdir(files)
+    done = run(line)
     found = read_prepared("prepared.h5")
     np.testing.assert_array_equal(found.rna.toarray(), multiome.rna.toarray())
     np.testing.assert_array_equal(found.atac.toarray(), multiome.atac.toarray())
