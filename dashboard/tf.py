@@ -88,7 +88,7 @@ def panel() -> Parts:
                 dcc.Store(id=ids.TF_DRAWN),
                 dcc.Store(id=ids.TF_WINDOW),
                 html.Div(id=ids.TF_MEASURES),
-                dmc.Button("Download both tracks CSV", id=ids.TF_SAVE, mt="md"),
+                dmc.Button("Download both tracks CSV", id=ids.TF_SAVE, mt="md", color="#1864ab"),
                 dcc.Download(id=ids.TF_FILE),
             ],
             id=ids.TF_RESULT,
