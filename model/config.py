@@ -11,6 +11,7 @@ from bi2scope.data.pairs import Mismatches
 CountScale = Literal["raw", "log1p"]
 AttributeScale = Literal["raw", "standardised"]
 EmbeddingInit = Literal["normal", "svd"]
+AttentionKind = Literal["learned", "uniform", "random"]
 Split = Literal["cells", "pairs"]
 Negatives = Literal["fixed", "fresh"]
 Optimiser = Literal["adam", "adamw"]
@@ -56,6 +57,9 @@ class ModelConfig:
     max_distance
         Bases between a gene's TSS and the middle of a peak that it may attend to, at most
         (:mod:`bi2scope.data.candidates`); ``None``, as published, is every peak of the chromosome.
+    attention
+        ``learned``, as published, or that of a control: ``uniform`` gives the links that the model chooses equal
+        weights, ``random`` chooses peaks at random among the candidates (:mod:`bi2scope.model.attention`).
 
     Raises
     ------
@@ -72,6 +76,7 @@ class ModelConfig:
     gene_attributes: AttributeScale = "raw"
     embedding_init: EmbeddingInit = "normal"
     max_distance: int | None = None
+    attention: AttentionKind = "learned"
 
     def __post_init__(self) -> None:
         for name in ("id_dim", "hidden", "layers", "heads"):
@@ -88,19 +93,23 @@ class ModelConfig:
         _check_choice("counts", self.counts, get_args(CountScale))
         _check_choice("gene_attributes", self.gene_attributes, get_args(AttributeScale))
         _check_choice("embedding_init", self.embedding_init, get_args(EmbeddingInit))
+        _check_choice("attention", self.attention, get_args(AttentionKind))
 
     def as_dict(self) -> dict[str, Any]:
-        """The configuration as plain values, without a limit on the distance when there is none.
+        """The configuration as plain values, without the settings of ``_SINCE`` that are at their defaults.
 
-        Left out, so that models without one keep the digest that they had before there was such a setting.
+        Left out, so that models made before there were such settings keep their digest.
         """
-        values = asdict(self)
-        return values if self.max_distance is not None else {k: v for k, v in values.items() if k != "max_distance"}
+        return {name: value for name, value in asdict(self).items() if (name, value) not in _SINCE.items()}
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Self:
         """A configuration from plain values; ConfigurationError names keys that it does not know."""
         return cls(**_known(cls, values))
+
+
+_SINCE: dict[str, Any] = {"max_distance": None, "attention": "learned"}
+"""Settings of the model that came later, with the value that stands for models without them."""
 
 
 @dataclass(frozen=True)
