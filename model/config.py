@@ -16,6 +16,7 @@ Split = Literal["cells", "pairs"]
 Negatives = Literal["fixed", "fresh"]
 Optimiser = Literal["adam", "adamw"]
 Schedule = Literal["constant", "cosine"]
+Control = Literal["random-weights", "shuffled-labels", "uniform-attention", "random-peaks"]
 
 
 def _known(cls: type, values: dict[str, Any]) -> dict[str, Any]:
@@ -100,7 +101,7 @@ class ModelConfig:
 
         Left out, so that models made before there were such settings keep their digest.
         """
-        return {name: value for name, value in asdict(self).items() if (name, value) not in _SINCE.items()}
+        return _without_defaults(self, _SINCE)
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Self:
@@ -110,6 +111,19 @@ class ModelConfig:
 
 _SINCE: dict[str, Any] = {"max_distance": None, "attention": "learned"}
 """Settings of the model that came later, with the value that stands for models without them."""
+
+_SINCE_IN_TRAINING: dict[str, Any] = {
+    "warmup": 0.0,
+    "patience": None,
+    "clip_norm": None,
+    "class_balanced_loss": False,
+    "control": None,
+}
+"""The same of its training."""
+
+
+def _without_defaults(config: ModelConfig | TrainingConfig, defaults: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in asdict(config).items() if (name, value) not in defaults.items()}
 
 
 @dataclass(frozen=True)
@@ -133,6 +147,12 @@ class TrainingConfig:
         Of that optimiser.
     schedule
         A constant learning rate, or a cosine down to 0 over all steps.
+    warmup
+        Share of all steps over which the learning rate rises from 0 to that of the schedule.
+    patience
+        Epochs without a better validation after which training stops; ``None`` trains them all.
+    clip_norm
+        Largest norm of the gradient over all parameters, a longer one is scaled down to it; ``None`` leaves it.
     node_dropout
         Share of the genes and of the peaks of a training graph that are left out at random.
     averaging
@@ -145,10 +165,13 @@ class TrainingConfig:
     hard_share
         Share of hard ones among the mismatched pairs, in training and held out.
     mismatch_ratio
-        Mismatched pairs per matched pair in training; with ``split="pairs"`` also held out. Each pair weighs the same
-        in the loss.
+        Mismatched pairs per matched pair in training; with ``split="pairs"`` also held out.
+    class_balanced_loss
+        Whether matched and mismatched pairs have half of an epoch's loss each; otherwise every pair weighs the same.
     seed
         Of splits, pairs, weights and dropout.
+    control
+        What is trained in the place of the model, to compare (:mod:`bi2scope.model.control`); ``None`` is the model.
 
     Raises
     ------
@@ -172,17 +195,27 @@ class TrainingConfig:
     hard_share: float = 0.0
     mismatch_ratio: float = 1.0
     seed: int = 906
+    warmup: float = 0.0
+    patience: int | None = None
+    clip_norm: float | None = None
+    class_balanced_loss: bool = False
+    control: Control | None = None
 
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size", "min_cells", "mismatches_per_cell"):
             _check(name, getattr(self, name), 1)
         for name in ("weight_decay", "seed"):
             _check(name, getattr(self, name), 0)
-        for name in ("node_dropout", "averaging"):
+        for name in ("node_dropout", "averaging", "warmup"):
             _check(name, getattr(self, name), 0, below=1)
         Mismatches(self.mismatch_ratio, self.hard_share)  # checks both
-        if not 0 < self.learning_rate < float("inf"):
-            raise ConfigurationError(f"learning_rate is {self.learning_rate:g}; it must be above 0.")
+        for name, value in (("learning_rate", self.learning_rate), ("clip_norm", self.clip_norm)):
+            if value is not None and not 0 < value < float("inf"):
+                raise ConfigurationError(f"{name} is {value:g}; it must be above 0.")
+        if self.patience is not None:
+            _check("patience", self.patience, 1)
+        if self.control is not None:
+            _check_choice("control", self.control, get_args(Control))
         _check_choice("split", self.split, get_args(Split))
         _check_choice("negatives", self.negatives, get_args(Negatives))
         if self.split == "pairs" and self.negatives == "fresh":
@@ -193,8 +226,8 @@ class TrainingConfig:
         _check_choice("schedule", self.schedule, get_args(Schedule))
 
     def as_dict(self) -> dict[str, Any]:
-        """The configuration as plain values."""
-        return asdict(self)
+        """The configuration as plain values, without the settings of ``_SINCE_IN_TRAINING`` at their defaults."""
+        return _without_defaults(self, _SINCE_IN_TRAINING)
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Self:

@@ -54,6 +54,11 @@ def test_models_out_of_range_are_refused(change: dict[str, object], said: str) -
         ({"hard_share": 1.5}, "share of hard mismatches is 1.5; it must be from 0 to 1"),
         ({"mismatch_ratio": 0}, "ratio of mismatched to matched pairs is 0; it must be above 0"),
         ({"colour": 1}, "no setting named colour"),
+        ({"warmup": 1.0}, "warmup is 1; it must be at least 0 and below 1"),
+        ({"patience": 0}, "patience is 0"),
+        ({"clip_norm": 0.0}, "clip_norm is 0; it must be above 0"),
+        ({"clip_norm": float("inf")}, "clip_norm is inf"),
+        ({"control": "placebo"}, "control is 'placebo'; it must be one of random-weights, shuffled-labels"),
     ],
 )
 def test_trainings_out_of_range_are_refused(change: dict[str, object], said: str) -> None:
@@ -87,3 +92,12 @@ def test_trainings_from_before_hard_mismatches_had_none() -> None:
         assert (training.hard_share, training.mismatch_ratio) == (0, 1)
         mixed = protocol_defaults(protocol, hard_share=0.25, mismatch_ratio=3)[1]
         assert (mixed.hard_share, mixed.mismatch_ratio) == (0.25, 3)
+
+
+def test_later_settings_are_left_out_at_their_defaults() -> None:
+    for protocol in ("paper", "bi2scope"):
+        training = protocol_defaults(protocol)[1]
+        later = {"warmup": 0.1, "patience": 2, "clip_norm": 1.0, "class_balanced_loss": True, "control": "random-peaks"}
+        assert not set(later) & set(training.as_dict())
+        changed = TrainingConfig.from_dict(training.as_dict() | later)
+        assert changed.as_dict() == training.as_dict() | later
