@@ -23,12 +23,16 @@ from safetensors.torch import save_file
 from bi2scope.data.errors import CheckpointError, ConfigurationError
 from bi2scope.data.files import replacing
 from bi2scope.data.multiome import Multiome
+from bi2scope.model.alignment import MIN_OVERLAP, aligned
 from bi2scope.model.config import ModelConfig, TrainingConfig
 from bi2scope.model.features import GENE_COLUMNS, PEAK_COLUMNS, Normalisation, feature_layout
 from bi2scope.model.network import Bi2Former, StaticFactors
 
 FORMAT = "bi2scope-checkpoint"
 FORMAT_VERSION = 1
+
+IMPORTED = "imported"
+"""Key of the report that says, in a sentence, that a model was imported and not trained here."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,7 +50,8 @@ class Trained:
     normalisation
         Of the gene attributes.
     report
-        How training went, with the keys of ``TrainingReport`` (``server/wire.py``).
+        How training went, with the keys of ``TrainingReport`` (``server/wire.py``); of an imported model, how it was
+        imported (:mod:`bi2scope.model.published`).
     dataset_digest
         Digest of the data set that it was trained on.
     """
@@ -76,45 +81,26 @@ class Trained:
         """First-layer queries and keys of every gene and peak, without their counts."""
         return self.network.static_factors()
 
-    def align(self, multiome: Multiome) -> Multiome:
-        """The cells of a data set over the model's genes and peaks, in the model's order.
+    @property
+    def training_report(self) -> dict[str, Any] | None:
+        """The report, where there is one of a training here; ``None`` of a model that was imported."""
+        return None if IMPORTED in self.report else self.report or None
+
+    @property
+    def provenance(self) -> tuple[str, ...]:
+        """One sentence on where a model comes from that was not trained here; nothing of others."""
+        return (str(self.report[IMPORTED]),) if IMPORTED in self.report else ()
+
+    def align(self, multiome: Multiome, min_overlap: float = MIN_OVERLAP) -> Multiome:
+        """The cells of a data set over the model's genes and peaks (:func:`bi2scope.model.alignment.aligned`).
 
         Raises
         ------
         CheckpointError
-            If the data set lacks features of the model or has them elsewhere in the genome.
+            If the data set lacks more than a share of ``1 - min_overlap`` of the model's genes or peaks, or has genes
+            elsewhere in the genome.
         """
-        genes = _positions(multiome.genes, self.genes, "genes")
-        peaks = _positions(multiome.peaks, self.peaks, "peaks")
-        aligned = multiome.take_features(genes, peaks)
-        _check_places(aligned.genes, self.genes)
-        return aligned
-
-
-def _positions(found: pd.DataFrame, wanted: pd.DataFrame, what: str) -> np.ndarray[Any, np.dtype[np.int64]]:
-    positions = found.index.get_indexer(wanted.index)
-    missing = wanted.index[positions < 0]
-    if len(missing):
-        some = ", ".join(map(str, missing[:3])) + (", ..." if len(missing) > 3 else "")
-        raise CheckpointError(
-            f"The data set lacks {len(missing):,} of the model's {len(wanted):,} {what} ({some}).",
-            "Use the data set that the model was trained on, or train a model on this one.",
-        )
-    return positions.astype(np.int64)
-
-
-def _check_places(found: pd.DataFrame, wanted: pd.DataFrame) -> None:
-    differ = np.zeros(len(wanted), dtype=bool)
-    for column in ("chrom", "start", "end", "strand"):
-        differ |= found[column].astype(str).to_numpy() != wanted[column].astype(str).to_numpy()
-    if differ.any():
-        name, here, there = wanted.index[differ][0], found[differ].iloc[0], wanted[differ].iloc[0]
-        raise CheckpointError(
-            f"{int(differ.sum()):,} genes lie elsewhere in this data set than in the model: {name} at "
-            f"{here.chrom}:{here.start}-{here.end} ({here.strand}), in the model at "
-            f"{there.chrom}:{there.start}-{there.end} ({there.strand}).",
-            "Give the data set the gene annotation that the model was trained with.",
-        )
+        return aligned(multiome, self.genes, self.peaks, min_overlap)
 
 
 def save(trained: Trained, path: str | Path) -> None:

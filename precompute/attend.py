@@ -52,7 +52,8 @@ def _queries_and_keys(trained: Trained, batch: GraphBatch) -> list[tuple[Tensor,
     gene, peak = batch.genes.feature[batch.genes.slot], batch.peaks.feature[batch.peaks.slot]
     query = factors.query[gene] + network.scaled(batch.genes.count)[:, None] * factors.query_per_count
     key = factors.key[peak] + network.scaled(batch.peaks.count)[:, None] * factors.key_per_count
-    return [(query.view(len(query), heads, -1), key.view(len(key), heads, -1))]
+    width = query.shape[1] // heads
+    return [(query.view(len(query), heads, width), key.view(len(key), heads, width))]
 
 
 def _of_head(graph: CellGraph, top: TopPeaks, head: int, k_max: int, n_elsewhere: Tensor) -> CellAttention:

@@ -13,6 +13,7 @@ from bi2scope.data.multiome import Multiome
 from bi2scope.data.progress import progress_bar
 from bi2scope.data.store.schema import StoreAttributes
 from bi2scope.data.store.writer import StoreWriter
+from bi2scope.model.alignment import MIN_OVERLAP
 from bi2scope.model.checkpoint import Trained
 from bi2scope.precompute.attend import attend
 from bi2scope.precompute.embed import embed
@@ -31,11 +32,14 @@ class BuildOptions:
         What the data set is called on the screen; the file's name without its ending when empty.
     overwrite
         Whether a file that is there may be replaced.
+    min_overlap
+        Share of the model's genes, and of its peaks, that the data set must have.
     """
 
     k_max: int = 50
     name: str = ""
     overwrite: bool = False
+    min_overlap: float = MIN_OVERLAP
 
 
 def precompute(
@@ -70,13 +74,15 @@ def precompute(
     Raises
     ------
     CheckpointError
-        If the data set lacks features of the model.
+        If the data set lacks too many features of the model (:meth:`Trained.align`).
     StoreError
         If the store cannot be written.
     """
     options = options or BuildOptions()
     target = Path(path)
-    aligned = trained.align(multiome)
+    aligned = trained.align(multiome, options.min_overlap)
+    for note in aligned.notes[len(multiome.notes) :] if progress else ():
+        print(f"note: {note}", file=sys.stderr, flush=True)
     attributes = _attributes(trained, multiome, aligned, options.name or target.stem, options.k_max)
     with StoreWriter(target, aligned, attributes, overwrite=options.overwrite) as writer:
         if progress:
@@ -96,9 +102,9 @@ def _attributes(trained: Trained, multiome: Multiome, aligned: Multiome, name: s
         n_heads=trained.model_config.heads,
         n_parameters=sum(parameter.numel() for parameter in trained.network.parameters()),
         k_max=k_max,
-        notes=tuple(dict.fromkeys((*multiome.notes, *aligned.notes))),
+        notes=tuple(dict.fromkeys((*aligned.notes, *trained.provenance))),
         configuration=_configuration(trained, k_max),
-        training=trained.report or None,
+        training=trained.training_report,
         max_distance=trained.model_config.max_distance,
         dataset_digest=multiome.digest,
     )

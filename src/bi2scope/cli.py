@@ -200,6 +200,9 @@ def precompute(
     out: Annotated[Path, typer.Option("--out", help="Attention store to write (.h5).")],
     k_max: Annotated[int, typer.Option("--k-max", min=1, help="Links kept per gene, cell, layer and head.")] = 50,
     name: Annotated[str, typer.Option("--name", help="What the data set is called on the screen.")] = "",
+    min_overlap: Annotated[
+        float, typer.Option("--min-overlap", min=0, max=1, help="Share of the model's genes and peaks that are wanted.")
+    ] = 0.8,
     overwrite: OverwriteOption = False,
 ) -> None:
     """Store the attention of every cell in one HDF5 file."""
@@ -213,7 +216,7 @@ def precompute(
     trained = load(model)
     multiome = read_multiome(replace(source, seed=None))
     report_notes(multiome.notes)
-    build_store(trained, multiome, out, BuildOptions(k_max, name, overwrite))
+    build_store(trained, multiome, out, BuildOptions(k_max, name, overwrite, min_overlap))
     typer.echo(f"Wrote {out}. Browse it with: bi2scope serve {out}")
 
 

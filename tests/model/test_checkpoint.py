@@ -3,7 +3,6 @@ import pickle
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pytest
 import torch
@@ -131,23 +130,6 @@ def test_parameters_of_another_size_are_named(trained: Trained, tmp_path: Path) 
     save_file(tensors, path, metadata | {"configuration": json.dumps(configuration)})
     with pytest.raises(CheckpointError, match="no setting named depth"):
         load(path)
-
-
-def test_a_data_set_is_brought_to_the_models_features(trained: Trained, multiome: Multiome) -> None:
-    fewer = replace(trained, genes=trained.genes.iloc[2:9], peaks=trained.peaks.iloc[[0, 5, 6]])
-    aligned = fewer.align(multiome)
-    assert aligned.genes.index.tolist() == fewer.genes.index.tolist()
-    assert (aligned.rna != multiome.rna[:, 2:9]).nnz == 0
-    assert (aligned.atac != multiome.atac[:, [0, 5, 6]]).nnz == 0
-
-
-def test_a_data_set_of_other_features_is_refused(trained: Trained, multiome: Multiome) -> None:
-    fewer = multiome.take_features(np.arange(1, multiome.n_genes), np.arange(multiome.n_peaks))
-    with pytest.raises(CheckpointError, match=rf"lacks 1 of the model's 15 genes \({multiome.genes.index[0]}\)"):
-        trained.align(fewer)
-    moved = replace(multiome, genes=multiome.genes.assign(start=multiome.genes["start"] + 1))
-    with pytest.raises(CheckpointError, match="15 genes lie elsewhere in this data set than in the model"):
-        trained.align(moved)
 
 
 def test_a_failed_write_leaves_the_old_file(trained: Trained, tmp_path: Path, monkeypatch) -> None:

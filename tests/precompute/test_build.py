@@ -135,10 +135,21 @@ def test_progress_is_shown_in_cells_with_rate(
 def test_features_that_the_data_set_lacks_are_named_before_anything_is_written(
     tmp_path: Path, cells: Multiome, trained: Trained
 ) -> None:
-    fewer = cells.take_features(np.arange(1, 80), np.arange(300))
-    with pytest.raises(CheckpointError, match="ENSG00000"):
+    fewer = cells.take_features(np.arange(20, 80), np.arange(300))
+    with pytest.raises(CheckpointError, match=r"30 of the model's 40 genes.*ENSG00000"):
         precompute(trained, fewer, tmp_path / "s.h5", progress=False)
     assert not list(tmp_path.iterdir())
+
+
+def test_features_that_count_as_zero_are_said_and_kept_in_the_notes(
+    tmp_path: Path, cells: Multiome, trained: Trained, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fewer = cells.take_features(np.arange(20, 80), np.arange(300))
+    precompute(trained, fewer, tmp_path / "s.h5", BuildOptions(k_max=3, min_overlap=0.5))
+    assert "note: 10 of the model's 40 genes are not in this data set" in capsys.readouterr().err
+    with StoreReader.open(tmp_path / "s.h5") as reader:
+        assert "10 of the model's 40 genes" in " ".join(reader.attributes.notes)
+        assert len(reader.genes) == 40
 
 
 def test_an_existing_store_is_refused_before_any_work(
