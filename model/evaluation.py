@@ -11,6 +11,7 @@ from scipy.stats import rankdata
 
 from bi2scope.data.multiome import Multiome
 from bi2scope.data.pairs import Pairs
+from bi2scope.model.calibration import calibration
 from bi2scope.model.loader import PairLoader
 from bi2scope.model.network import Bi2Former
 
@@ -72,16 +73,20 @@ def measure(
         weighing the same, so that chance is 0.5; ``None`` where there are no such mismatches.
     """
     called = log_probability[:, 1] > log_probability[:, 0]
+    log_odds = log_probability[:, 1] - log_probability[:, 0]
     matched = label == 1
-    metrics = {
+    metrics: dict[str, Any] = {
         "n_pairs": len(label),
         "loss": float(-(weight * log_probability[np.arange(len(label)), label]).sum()),
         "accuracy": float(weight[called == matched].sum()),
-        "auroc": auroc(log_probability[:, 1] - log_probability[:, 0], matched),
+        "auroc": auroc(log_odds, matched),
+        "auprc": auprc(log_odds, matched, weight),
+        "base_rate": float(weight[matched].sum()),
         "precision_matched": _share(weight, called & matched, called),
         "recall_matched": _share(weight, called & matched, matched),
         "precision_mismatched": _share(weight, ~called & ~matched, ~called),
         "recall_mismatched": _share(weight, ~called & ~matched, ~matched),
+        **calibration(log_odds, matched, weight),
     }
     if hard is not None:
         metrics["accuracy_easy"] = _against(called, matched, ~matched & ~hard)
@@ -106,6 +111,16 @@ def auroc(value: Floats, positive: Bools) -> float | None:
         return None
     rank_sum = rankdata(value)[positive].sum()
     return float((rank_sum - n_positive * (n_positive + 1) / 2) / (n_positive * n_negative))
+
+
+def auprc(value: Floats, positive: Bools, weight: Floats) -> float | None:
+    """Mean precision over the recall, without interpolation; ``None`` without positives.
+
+    Values in no order have on average the base rate, the weight of the positives.
+    """
+    from sklearn.metrics import average_precision_score
+
+    return float(average_precision_score(positive, value, sample_weight=weight)) if positive.any() else None
 
 
 def _share(weight: Floats, part: Bools, whole: Bools) -> float:

@@ -75,6 +75,16 @@ class CellTypeSummary(Wire):
     n_cells: int
 
 
+class ReliabilityBin(Wire):
+    """Pairs whose predicted probability of being matched lies from ``low`` to ``high``."""
+
+    low: float
+    high: float
+    share: float = Field(description="Share of the pairs that fall in, by weight")
+    predicted: float = Field(description="Mean predicted probability of these")
+    matched: float = Field(description="Share of these that are matched")
+
+
 class Metrics(Wire):
     """How well pairs that were held out are told apart; all between 0 and 1 but ``n_pairs`` and ``loss``."""
 
@@ -90,6 +100,20 @@ class Metrics(Wire):
         default=None, description="Matched pairs against easy mismatches alone, balanced; when hard ones were asked for"
     )
     accuracy_hard: float | None = Field(default=None, description="Matched pairs against hard mismatches alone")
+    auprc: float | None = Field(default=None, description="Average precision of the matched pairs")
+    base_rate: float | None = Field(default=None, description="Share of matched pairs by weight: the AUPRC of chance")
+    brier: float | None = Field(default=None, description="Mean squared error of the predicted probability")
+    ece: float | None = Field(default=None, description="Expected calibration error over the bins of reliability")
+    reliability: list[ReliabilityBin] | None = None
+
+
+class Calibration(Wire):
+    """What one temperature, fitted on the validation pairs, would make of the test pairs; it is not applied."""
+
+    temperature: float = Field(description="Number to divide the logits by")
+    loss: float
+    brier: float
+    ece: float
 
 
 class EpochRecord(Wire):
@@ -102,6 +126,9 @@ class EpochRecord(Wire):
     validation_loss: float
     validation_accuracy: float
     validation_auroc: float | None
+    validation_auprc: float | None = None
+    validation_ece: float | None = None
+    learning_rate: float | None = Field(default=None, description="Of the epoch's last step")
 
 
 class TrainingReport(Wire):
@@ -112,13 +139,18 @@ class TrainingReport(Wire):
     n_train: int
     n_validation: int
     n_test: int
-    best_epoch: int
+    best_epoch: int = Field(description="The epoch that was kept; 0 is the network before the first")
     history: list[EpochRecord]
     validation: Metrics
     test: Metrics
     baseline_name: str
     baseline_accuracy: float | None = Field(description="Accuracy of the baseline on the test pairs")
     chance: float = Field(description="Accuracy of always naming the more frequent class of the test pairs")
+    control: Literal["random-weights", "shuffled-labels", "uniform-attention", "random-peaks"] | None = Field(
+        default=None, description="What was trained in the place of the model, to compare; none when it is the model"
+    )
+    stopped: str | None = Field(default=None, description="Why training stopped before its last epoch")
+    calibration: Calibration | None = None
 
 
 class DatasetInfo(Wire):

@@ -2,9 +2,16 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sklearn.metrics import accuracy_score, log_loss, precision_score, recall_score, roc_auc_score
+from sklearn.metrics import (
+    accuracy_score,
+    average_precision_score,
+    log_loss,
+    precision_score,
+    recall_score,
+    roc_auc_score,
+)
 
-from bi2scope.model.evaluation import auroc, measure, pair_weights
+from bi2scope.model.evaluation import auprc, auroc, measure, pair_weights
 
 
 @given(st.lists(st.tuples(st.integers(-3, 3), st.booleans()), min_size=2, max_size=60), st.booleans())
@@ -18,6 +25,8 @@ def test_metrics_are_those_of_scikit_learn(rows: list[tuple[int, bool]], balance
     assert found["accuracy"] == pytest.approx(accuracy_score(label, called, sample_weight=weight))
     assert found["loss"] == pytest.approx(log_loss(label, np.exp(log_probability), sample_weight=weight))
     assert found["auroc"] == pytest.approx(roc_auc_score(label, odds))
+    assert found["auprc"] == pytest.approx(average_precision_score(label, odds, sample_weight=weight))
+    assert found["base_rate"] == pytest.approx(0.5 if balanced else label.mean())
     for kind, name in ((1, "matched"), (0, "mismatched")):
         for function, measured in ((precision_score, "precision"), (recall_score, "recall")):
             wanted = function(label, called, sample_weight=weight, pos_label=kind, zero_division=0)
@@ -31,6 +40,17 @@ def test_balanced_classes_weigh_the_same() -> None:
 
 def test_auroc_needs_both_classes() -> None:
     assert auroc(np.array([0.1, 0.9]), np.array([True, True])) is None
+    assert auprc(np.array([0.1, 0.9]), np.array([False, False]), np.array([0.5, 0.5])) is None
+
+
+def test_precision_of_a_random_order_is_the_base_rate() -> None:
+    rng = np.random.default_rng(0)
+    label = (np.arange(9_000) % 9 == 0).astype(np.int64)
+    odds = rng.normal(size=len(label))
+    for balanced, base in ((True, 0.5), (False, 1 / 9)):
+        found = measure(np.column_stack((-odds, odds)), label, pair_weights(label, balanced=balanced))
+        assert found["base_rate"] == pytest.approx(base)
+        assert found["auprc"] == pytest.approx(base, rel=0.06)
 
 
 def test_accuracy_against_one_kind_of_mismatches_is_balanced() -> None:
