@@ -16,6 +16,7 @@ gene 9 two::
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -29,9 +30,21 @@ FLOOR = 0.5
 WEIGHTED_PER_ROW = 10
 """Peaks per gene and head that enter the model's pruned softmax (``w`` is 0 from rank 11 on)."""
 
+AttentionKind = Literal["learned", "uniform", "random"]
+"""How a model attends: ``learned`` as published; ``uniform`` and ``random`` are controls."""
+
 Ints = npt.NDArray[np.integer]
 Floats = npt.NDArray[np.floating]
 Mask = npt.NDArray[np.bool_]
+
+
+def attention_kind(name: str) -> AttentionKind:
+    """The kind of attention of that name; ``ValueError`` if there is none."""
+    for kind in get_args(AttentionKind):
+        if kind == name:
+            found: AttentionKind = kind
+            return found
+    raise ValueError(f"no kind of attention is called {name!r}")
 
 
 def score_of(logit: Floats) -> Floats:
@@ -138,6 +151,8 @@ class CellAttention:
     denominator
         ``(n_rows,)`` float32, the denominator of the row's pruned softmax,
         ``sum of exp(s)`` over its ten places; pads of 0.5 counted.
+    kind
+        By which rule the links weigh; see :func:`pruned_weight`.
     """
 
     gene: Ints
@@ -146,6 +161,7 @@ class CellAttention:
     logit: Floats
     n_above: Ints
     denominator: Floats
+    kind: AttentionKind = "learned"
 
     @property
     def row(self) -> Ints:
@@ -162,7 +178,7 @@ class CellAttention:
         """The links that survive a cut, with their weights, and whether any that would were not kept."""
         row, rank, score = self.row, self.rank, score_of(self.logit)
         kept = cut.keeps(score, rank)
-        weight = pruned_weight(score, rank, self.denominator[row])
+        weight = pruned_weight(score, rank, self.denominator[row], self.kind)
         return Links(
             gene=self.gene[row[kept]],
             peak=self.peak[kept],
@@ -186,13 +202,14 @@ class CellAttention:
         return bool(empty.any() or (score_of(self.logit[last]) > np.float32(cut.threshold)).any())
 
 
-def pruned_weight(score: Floats, rank: Ints, denominator: Floats) -> Floats:
+def pruned_weight(score: Floats, rank: Ints, denominator: Floats, kind: AttentionKind = "learned") -> Floats:
     """The model's pruned attention ``w`` of links with score above the floor.
 
     ``w = exp(s) / denominator`` for the ten highest of a row, 0 from rank 11 on; all arguments ``(n_links,)``.
-    The denominator is that of the link's row (see :func:`softmax_denominator`).
+    The denominator is that of the link's row (see :func:`softmax_denominator`). With ``uniform`` attention each of the
+    ten has the weight 1/10 instead.
     """
-    weight = np.exp(score) / denominator
+    weight = np.full(len(score), 1 / WEIGHTED_PER_ROW) if kind == "uniform" else np.exp(score) / denominator
     return np.where(rank <= WEIGHTED_PER_ROW, weight, 0).astype(np.float32)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import numpy.typing as npt
 
@@ -163,7 +165,8 @@ def take_rows(attention: CellAttention, kept: npt.NDArray[np.bool_]) -> CellAtte
         return attention
     n_links = np.diff(attention.row_start)
     of_kept = np.repeat(kept, n_links)
-    return CellAttention(
+    return replace(
+        attention,
         gene=attention.gene[kept],
         row_start=np.concatenate([[0], np.cumsum(n_links[kept])]).astype(np.int64),
         peak=attention.peak[of_kept],
