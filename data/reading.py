@@ -11,6 +11,7 @@ import pandas as pd
 from bi2scope.data.annotation import placed_by, read_annotation, spelled_as
 from bi2scope.data.elements import check_file, listed, opened
 from bi2scope.data.errors import ConfigurationError, DatasetError
+from bi2scope.data.file_order import FileOrder
 from bi2scope.data.h5ad import Slot, read_modality
 from bi2scope.data.h5mu import read_h5mu
 from bi2scope.data.labels import cell_type_column, read_labels, with_column, with_labels
@@ -51,6 +52,8 @@ class Reading:
         What the files are, in words.
     n_cells, n_genes, n_peaks
         Cells, genes and peaks of the files, before any was left out.
+    order
+        Genes and peaks as the files list them; ``None`` of a prepared file, which has them in genome order alone.
     """
 
     multiome: Multiome
@@ -58,6 +61,7 @@ class Reading:
     n_cells: int
     n_genes: int
     n_peaks: int
+    order: FileOrder | None = None
 
 
 def read_multiome(source: Source) -> Multiome:
@@ -100,7 +104,7 @@ def read(source: Source) -> Reading:
         )
     multiome = joined(rna, atac, Leniency(only_shared=kind == "h5mu", cluster_seed=source.seed))
     multiome = _with_dna(replace(multiome, notes=(*notes, *multiome.notes)), source)
-    return Reading(multiome, FORMATS[kind], *sizes)
+    return Reading(multiome, FORMATS[kind], *sizes, FileOrder(rna.var, atac.var))
 
 
 def recognised(path: Path) -> str:

@@ -20,7 +20,9 @@ from bi2scope.data.errors import (
     TrainingError,
 )
 from bi2scope.data.source import Source
+from bi2scope.model_verbs import import_checkpoint
 from bi2scope.options import with_source
+from bi2scope.reporting import report_accuracy, report_notes
 
 EXIT_CODES: tuple[tuple[type[Bi2scopeError], int], ...] = (
     (InputError, 2),
@@ -40,6 +42,7 @@ EXTRA_OF_MODULE = {
     "sklearn": "model",
     "skmisc": "model",
     "matplotlib": "model",
+    "optuna": "model",
     "fastapi": "server",
     "uvicorn": "server",
     "orjson": "server",
@@ -220,6 +223,9 @@ def precompute(
     typer.echo(f"Wrote {out}. Browse it with: bi2scope serve {out}")
 
 
+app.command("import-checkpoint")(import_checkpoint)
+
+
 @app.command()
 def info(store: StoreArgument) -> None:
     """Say what an attention store holds."""
@@ -310,19 +316,6 @@ def open_in_browser(address: str) -> None:
 
     if sys.platform in {"darwin", "win32"} or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"):
         webbrowser.open(address)
-
-
-def report_notes(notes: tuple[str, ...]) -> None:
-    """Say aloud what reading the data changed."""
-    for note in notes:
-        typer.echo(f"note: {note}", err=True)
-
-
-def report_accuracy(report: dict[str, object]) -> None:
-    """Print the held-out accuracy beside the baseline and chance."""
-    from bi2scope.data.training_report import accuracy_sentence
-
-    typer.echo(accuracy_sentence(report))
 
 
 def main() -> None:

@@ -1,0 +1,20 @@
+"""What verbs say of the data they read and of the models they made."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import typer
+
+
+def report_notes(notes: Iterable[str]) -> None:
+    """Say aloud what reading the data changed."""
+    for note in notes:
+        typer.echo(f"note: {note}", err=True)
+
+
+def report_accuracy(report: dict[str, object]) -> None:
+    """Print the held-out accuracy beside the baseline and chance."""
+    from bi2scope.data.training_report import accuracy_sentence
+
+    typer.echo(accuracy_sentence(report))
