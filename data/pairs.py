@@ -201,14 +201,17 @@ def epochs(
     mismatches: Mismatches = EASY,
     *,
     fresh: bool,
+    after: Pairs | None = None,
 ) -> Iterator[Pairs]:
     """Pairs of one epoch after another, without end.
 
     With ``fresh`` every epoch draws its mismatched pairs anew, so that none can be learnt by heart; without, the
-    first draw stays (the paper's protocol) and only the order changes.
+    first draw stays (the paper's protocol) and only the order changes. The pairs of an epoch are drawn when they are
+    asked for; ``after`` those of an earlier one, and with the generator as it was then, the epochs go on as they would
+    have.
     """
     given = (cells, cell_types, rng, mismatches)
-    pairs = labelled_pairs(*given)
+    pairs = after
     while True:
+        pairs = labelled_pairs(*given) if pairs is None or fresh else pairs.take(rng.permutation(len(pairs)))
         yield pairs
-        pairs = labelled_pairs(*given) if fresh else pairs.take(rng.permutation(len(pairs)))

@@ -171,7 +171,7 @@ class TrainingConfig:
     seed
         Of splits, pairs, weights and dropout.
     control
-        What is trained in the place of the model, to compare (:mod:`bi2scope.model.control`); ``None`` is the model.
+        What is trained in the place of the model, to compare (:mod:`bi2scope.model.controls`); ``None`` is the model.
 
     Raises
     ------

@@ -9,9 +9,12 @@ import numpy.typing as npt
 import torch
 from scipy.stats import rankdata
 
+from bi2scope.data.errors import TrainingError
 from bi2scope.data.multiome import Multiome
 from bi2scope.data.pairs import Pairs
 from bi2scope.model.calibration import calibration
+from bi2scope.model.device import moved
+from bi2scope.model.distributed import ALONE, Ranks
 from bi2scope.model.loader import PairLoader
 from bi2scope.model.network import Bi2Former
 
@@ -35,18 +38,21 @@ def evaluate(
     return measure(predict(network, multiome, pairs, workers), pairs.label, weight, hard)
 
 
-def predict(network: Bi2Former, multiome: Multiome, pairs: Pairs, workers: int = 0) -> Floats:
+def predict(network: Bi2Former, multiome: Multiome, pairs: Pairs, workers: int = 0, ranks: Ranks = ALONE) -> Floats:
     """``(n_pairs, 2)`` log-probabilities of mismatched and matched; the network is left in evaluation mode.
 
-    ``workers`` as in :class:`bi2scope.model.loader.PairLoader`.
+    ``workers`` and ``ranks`` as in :class:`bi2scope.model.loader.PairLoader`; every process gets all rows.
     """
     network.eval()
-    parts = []
-    for batch, _ in PairLoader(multiome, network.layout, _GRAPHS_AT_ONCE, workers).batches(pairs):
+    device = network.fc3.weight.device
+    loader = PairLoader(multiome, network.layout, _GRAPHS_AT_ONCE, workers, ranks)
+    found = torch.zeros((len(pairs), 2), dtype=torch.float64, device=device)
+    for (start, stop), (batch, _) in zip(loader.bounds(pairs), loader.batches(pairs), strict=True):
         with torch.inference_mode():
-            logits, _ = network(batch)
-        parts.append(torch.log_softmax(logits.double(), dim=1))
-    return torch.cat(parts).numpy()
+            logits, _ = network(moved(batch, device))
+            own = ranks.own(start, stop)
+            found[own.start : own.stop] = torch.log_softmax(logits.double(), dim=1)[: len(own)]
+    return ranks.total(found).cpu().numpy()
 
 
 def pair_weights(label: npt.NDArray[np.int64], *, balanced: bool) -> Floats:
@@ -71,7 +77,15 @@ def measure(
         ``(n_pairs,)`` which pairs are hard mismatches. With it the metrics hold ``accuracy_easy`` and
         ``accuracy_hard`` too: of the matched pairs against the easy, or the hard, mismatches alone, both sides
         weighing the same, so that chance is 0.5; ``None`` where there are no such mismatches.
+
+    Raises
+    ------
+    TrainingError
+        If predictions are not finite.
     """
+    if not np.isfinite(log_probability).all():
+        bad = int((~np.isfinite(log_probability)).any(axis=1).sum())
+        raise TrainingError(f"The network's logits are not finite for {bad:,} of {len(label):,} held-out pairs.")
     called = log_probability[:, 1] > log_probability[:, 0]
     log_odds = log_probability[:, 1] - log_probability[:, 0]
     matched = label == 1

@@ -21,6 +21,7 @@ from bi2scope.data.graph import CellGraph, cell_graph
 from bi2scope.data.multiome import Multiome
 from bi2scope.data.pairs import Pairs
 from bi2scope.model.batch import GraphBatch, collate
+from bi2scope.model.distributed import ALONE, Ranks
 from bi2scope.model.network import FeatureLayout
 
 Ints = npt.NDArray[np.int64]
@@ -124,13 +125,23 @@ class PairLoader:
         Processes that make batches ahead of their use; with 0 the calling process makes each when it is asked for.
         Forked workers (Linux) share the counts with the calling process, elsewhere each has its copy. On a CPU a
         step takes far longer than the making of its batch, and workers do not pay (``make bench ONLY=loader``).
+    ranks
+        The processes that train together: of each batch comes the share :meth:`Ranks.taken`.
     """
 
-    def __init__(self, multiome: Multiome, layout: FeatureLayout, batch_size: int, workers: int = 0) -> None:
-        self.multiome, self.layout, self.batch_size, self.workers = multiome, layout, batch_size, workers
+    def __init__(
+        self, multiome: Multiome, layout: FeatureLayout, batch_size: int, workers: int = 0, ranks: Ranks = ALONE
+    ) -> None:
+        self.multiome, self.layout, self.batch_size = multiome, layout, batch_size
+        self.workers, self.ranks = workers, ranks
+
+    def bounds(self, pairs: Pairs) -> list[tuple[int, int]]:
+        """First position and end of every batch among the pairs."""
+        n = len(pairs)
+        return [(start, min(start + self.batch_size, n)) for start in range(0, n, self.batch_size)]
 
     def batches(
-        self, pairs: Pairs, *, node_dropout: float = 0.0, rng: np.random.Generator | None = None
+        self, pairs: Pairs, *, node_dropout: float = 0.0, rng: np.random.Generator | None = None, first: int = 0
     ) -> Iterator[tuple[GraphBatch, Tensor]]:
         """Batches and their ``(batch_size,)`` labels, pair after pair.
 
@@ -143,18 +154,22 @@ class PairLoader:
         rng
             Source of that choice, over :class:`numpy.random.PCG64` (``numpy.random.default_rng``); a node of the
             pairs takes one of its numbers.
+        first
+            Batch to begin with; those that come are the same as if all had come.
         """
         ends = np.cumsum(_row_sizes(self.multiome, pairs))
         dropout = None
         if node_dropout > 0 and rng is not None:
             dropout = NodeDropout.of(node_dropout, rng, int(ends[-1]) if len(ends) else 0)
         place = np.concatenate(([0], ends[:-1]))
-        return self._run(_BatchOfPairs(self.multiome, self.layout, pairs, place, dropout, packed=self.workers > 0))
+        positions = [list(self.ranks.taken(*bounds)) for bounds in self.bounds(pairs)[first:]]
+        make = _BatchOfPairs(self.multiome, self.layout, pairs, place, dropout, packed=self.workers > 0)
+        return self._run(make, positions)
 
-    def _run(self, make: _BatchOfPairs) -> Iterator[tuple[GraphBatch, Tensor]]:
+    def _run(self, make: _BatchOfPairs, positions: list[list[int]]) -> Iterator[tuple[GraphBatch, Tensor]]:
         loader: DataLoader[Any] = DataLoader(
             range(len(make.pairs)),  # type: ignore[arg-type]
-            batch_size=self.batch_size,
+            batch_sampler=positions,
             collate_fn=make,
             num_workers=self.workers,
             multiprocessing_context=FORK if self.workers else None,

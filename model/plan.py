@@ -74,10 +74,11 @@ class Plan:
         """``(n_pairs,)`` which of the plan's pairs are hard mismatches; ``None`` when none were asked for."""
         return is_hard(pairs, self.codes) if self.mismatches.hard_share else None
 
-    def epochs(self, rng: np.random.Generator) -> Iterator[Pairs]:
-        """Pairs of one epoch after another, without end."""
+    def epochs(self, rng: np.random.Generator, after: Pairs | None = None) -> Iterator[Pairs]:
+        """Pairs of one epoch after another, without end; ``after`` those of an earlier one, they go on from there."""
         if self.split == "cells":
-            yield from epochs(self.train_cells, self.codes, rng, self.mismatches, fresh=self.negatives == "fresh")
+            fresh = self.negatives == "fresh"
+            yield from epochs(self.train_cells, self.codes, rng, self.mismatches, fresh=fresh, after=after)
         while True:
             yield self.train.take(rng.permutation(len(self.train)))
 
