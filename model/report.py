@@ -21,10 +21,36 @@ from bi2scope.model.standing import Best, Standing
 Floats = npt.NDArray[np.float64]
 
 
-def training_report(
-    network: Bi2Former, multiome: Multiome, loader: PairLoader, plan: Plan, config: TrainingConfig, end: Standing
+def validation_report(plan: Plan, config: TrainingConfig, end: Standing) -> dict[str, Any]:
+    """What a training reports without a look at the test pairs: keys of ``TrainingReport`` (``server/wire.py``).
+
+    Parameters
+    ----------
+    plan, config
+        Pairs and settings.
+    end
+        Where the training stood at its end.
+    """
+    assert end.best is not None  # a training without one raises
+    named = {"control": config.control} if config.control is not None else {}
+    return {
+        "protocol": plan.protocol,
+        **named,
+        "split": plan.split,
+        "n_train": 0 if config.control == "random-weights" else plan.n_train,
+        "n_validation": len(plan.validation),
+        "n_test": len(plan.test),
+        "best_epoch": end.best.epoch,
+        "stopped": end.stopped,
+        "history": end.history,
+        "validation": end.best.validation,
+    }
+
+
+def held_out_report(
+    network: Bi2Former, multiome: Multiome, loader: PairLoader, plan: Plan, end: Standing
 ) -> dict[str, Any]:
-    """The training report, with the keys of ``TrainingReport`` (``server/wire.py``).
+    """The rest of a training report: metrics of the test pairs, and what they are beside.
 
     Parameters
     ----------
@@ -34,8 +60,8 @@ def training_report(
         All features of the data set, for the baseline.
     loader
         Cells over the model's features, and how to batch them.
-    plan, config
-        Pairs and settings.
+    plan
+        Pairs.
     end
         Where the training stood at its end.
     """
@@ -43,18 +69,7 @@ def training_report(
     test = plan.test
     weight = pair_weights(test.label, balanced=plan.balanced)
     found = predict(network, loader.multiome, test, loader.workers, loader.ranks)
-    named = {"control": config.control} if config.control is not None else {}
     return {
-        "protocol": plan.protocol,
-        **named,
-        "split": plan.split,
-        "n_train": 0 if config.control == "random-weights" else plan.n_train,
-        "n_validation": len(plan.validation),
-        "n_test": len(test),
-        "best_epoch": end.best.epoch,
-        "stopped": end.stopped,
-        "history": end.history,
-        "validation": end.best.validation,
         "test": measure(found, test.label, weight, plan.hard(test)),
         "calibration": at_temperature(found, test, weight, end.best),
         "baseline_name": baseline.NAME,

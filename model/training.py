@@ -23,7 +23,7 @@ from bi2scope.model.loader import PairLoader
 from bi2scope.model.memory import keep_freed_memory
 from bi2scope.model.network import Bi2Former
 from bi2scope.model.plan import Plan, make_plan
-from bi2scope.model.report import training_report
+from bi2scope.model.report import held_out_report, validation_report
 from bi2scope.model.resume import StateFile, identity_of
 from bi2scope.model.run import Conduct, Run
 from bi2scope.model.standing import History
@@ -51,6 +51,8 @@ class Execution:
         Steps after which the state is written within an epoch too.
     on_epoch
         Called with the history so far after every epoch, by the first process alone; what it raises ends the training.
+    test
+        Whether to look at the test pairs at the end; a search over configurations does not.
     """
 
     device: Device = "auto"
@@ -59,6 +61,7 @@ class Execution:
     resume: bool = False
     save_every: int | None = None
     on_epoch: Callable[[History], None] | None = None
+    test: bool = True
 
 
 def train(
@@ -128,7 +131,9 @@ def train(
         if stored is not None:
             run.restore(*stored)
         end = run.untrained() if training_config.control == "random-weights" else run.to_the_end()
-        report = training_report(run.kept(), multiome, loader, plan, training_config, end)
+        report = validation_report(plan, training_config, end)
+        if execution.test:
+            report |= held_out_report(run.kept(), multiome, loader, plan, end)
     plain_dropout(network)
     return Trained(
         network=network.cpu().eval(),
