@@ -2,6 +2,8 @@
 
 The full logits are computed block by block without gradient, to choose each gene's ten highest; only the chosen links
 carry gradient. That is exact: a logit outside the ten has no part in the output.
+
+Every gene and head has ten places, filled or not, so that sizes are known beforehand and a device need not be asked.
 """
 
 from __future__ import annotations
@@ -15,44 +17,87 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
 from bi2scope.data.attention import FLOOR, WEIGHTED_PER_ROW
-from bi2scope.model.batch import GraphBatch, PaddedBlocks
+from bi2scope.model.batch import GraphBatch
+from bi2scope.model.config import AttentionKind
+from bi2scope.model.selection import top_peaks, top_peaks_at_random
 
 
 @dataclass(frozen=True, slots=True)
-class TopPeaks:
-    """The highest candidate peaks of each gene and head, by logit and then in genome order.
+class Projected:
+    """Queries or keys of the nodes of a batch, in two parts: ``table[slot] + count * per_count``.
 
     Attributes
     ----------
-    peak
-        ``(n_genes, heads, places)`` positions in the batch; -1 where the gene has no more candidates.
-    logit
-        ``(n_genes, heads, places)``, descending; ``-inf`` where there is no peak.
-    n_above
-        ``(n_genes, heads)`` candidates with a logit above 0, among the places or not.
+    table
+        ``(n_distinct, heads, d)``.
+    slot, count
+        ``(n_nodes,)`` row of the table and count of each node.
+    per_count
+        ``(heads, d)``.
     """
 
-    peak: Tensor
-    logit: Tensor
-    n_above: Tensor
+    table: Tensor
+    slot: Tensor
+    count: Tensor
+    per_count: Tensor
+
+    @property
+    def heads(self) -> int:
+        """Number of heads."""
+        return self.table.shape[1]
+
+    def nodes(self) -> Tensor:
+        """``(n_nodes, heads, d)`` of every node."""
+        return torch.addcmul(self.table.index_select(0, self.slot), self.count[:, None, None], self.per_count[None])
+
+    def full(self) -> Projected:
+        """The same in float32 at least: what mixed precision must not touch."""
+        if self.table.dtype in (torch.float32, torch.float64):
+            return self
+        return Projected(self.table.float(), self.slot, self.count.float(), self.per_count.float())
 
 
 @dataclass(frozen=True, slots=True)
 class Attention:
-    """Attention of one layer over a batch.
+    """Attention of one layer over a batch: the places that enter each row's softmax, ten for a gene and head.
 
     Attributes
     ----------
     query, key
-        ``(n_genes, heads, d)`` and ``(n_peaks, heads, d)``; a logit is their product.
-    gene, peak, head
-        ``(n_links,)`` the links that enter the softmax, positions in the batch, by gene, head and rank.
+        Of the genes and of the peaks; a logit is their product.
+    peak
+        ``(n_genes, heads, 10)`` positions in the batch, by rank; -1 where the place is not filled by a candidate.
     logit, score, weight
-        ``(n_links,)``; the weight is 0 where the score is not above 0.5.
+        ``(n_genes, heads, 10)``; ``-inf``, 0 and 0 where the place is not filled. The weight is 0 where the score is
+        not above 0.5.
     """
 
-    query: Tensor
-    key: Tensor
+    query: Projected
+    key: Projected
+    peak: Tensor
+    logit: Tensor
+    score: Tensor
+    weight: Tensor
+
+    def links(self) -> Links:
+        """The filled places alone, one after another."""
+        gene, head, place = (self.peak >= 0).nonzero(as_tuple=True)
+        at = (gene, head, place)
+        return Links(gene, self.peak[at], head, self.logit[at], self.score[at], self.weight[at])
+
+
+@dataclass(frozen=True, slots=True)
+class Links:
+    """Links one after another, by gene, head and rank: ``(n_links,)`` each.
+
+    Attributes
+    ----------
+    gene, peak
+        Positions in the batch.
+    head, logit, score, weight
+        As in :class:`Attention`.
+    """
+
     gene: Tensor
     peak: Tensor
     head: Tensor
@@ -61,61 +106,7 @@ class Attention:
     weight: Tensor
 
 
-@torch.no_grad()
-def top_peaks(
-    query: Tensor, key: Tensor, buckets: tuple[PaddedBlocks, ...], places: int, *, counted: bool = False
-) -> TopPeaks:
-    """Choose the ``places`` highest peaks of each gene and head; memory grows with the largest bucket only.
-
-    ``n_above`` is filled where it is asked for by ``counted``.
-    """
-    n_genes, heads, _ = query.shape
-    peak = torch.full((n_genes, heads, places), -1, dtype=torch.int64, device=query.device)
-    logit = query.new_full((n_genes, heads, places), -math.inf)
-    n_above = torch.zeros((n_genes, heads), dtype=torch.int64, device=query.device)
-    for bucket in buckets:
-        product = block_logits(query, key, bucket)
-        values, place = _ordered_top(product, places)  # (n_blocks, heads, g, k)
-        found = bucket.peak[:, :1, None, None] + place  # a block's peaks are a run
-        genes = bucket.gene.flatten()[bucket.real]
-        k = values.shape[-1]
-        peak[:, :, :k].index_copy_(0, genes, _of_real_genes(found, bucket))
-        logit[:, :, :k].index_copy_(0, genes, _of_real_genes(values, bucket))
-        if counted:
-            n_above.index_copy_(0, genes, _of_real_genes((product > 0).sum(-1), bucket))
-    return TopPeaks(peak.masked_fill_(logit == -math.inf, -1), logit, n_above)
-
-
-def block_logits(query: Tensor, key: Tensor, bucket: PaddedBlocks) -> Tensor:
-    """``(n_blocks, heads, g, p)`` logits of a bucket; ``-inf`` where peaks are padding or no candidates."""
-    heads, d = query.shape[1:]
-    n_blocks, g = bucket.gene.shape
-    queries = query.index_select(0, bucket.gene.flatten()).view(n_blocks, g, heads, d).transpose(1, 2)
-    keys = key.index_select(0, bucket.peak.flatten()).view(n_blocks, -1, heads, d).permute(0, 2, 3, 1)
-    return (queries @ keys).masked_fill_(bucket.no_candidate()[:, None], -math.inf)
-
-
-def _of_real_genes(values: Tensor, bucket: PaddedBlocks) -> Tensor:
-    """``(n_blocks, heads, g, ...)`` to ``(n_real, heads, ...)``, without the genes that are padding."""
-    return values.transpose(1, 2).flatten(0, 1).index_select(0, bucket.real)
-
-
-def _ordered_top(product: Tensor, places: int) -> tuple[Tensor, Tensor]:
-    """The ``places`` highest of the last axis, equal values in their order there.
-
-    ``torch.topk`` leaves the order of equal values open, so one value more is taken to see whether a row has any,
-    and only such rows are sorted.
-    """
-    values, place = product.topk(min(places + 1, product.shape[-1]))
-    tied = ((values[..., 1:] == values[..., :-1]) & (values[..., 1:] > -math.inf)).any(-1)
-    if tied.any():
-        in_order = product[tied].sort(dim=-1, descending=True, stable=True)
-        values[tied] = in_order.values[:, : values.shape[-1]]
-        place[tied] = in_order.indices[:, : values.shape[-1]]
-    return values[..., :places], place[..., :places]
-
-
-def attend(query: Tensor, key: Tensor, batch: GraphBatch) -> Attention:
+def attend(query: Projected, key: Projected, batch: GraphBatch, kind: AttentionKind = "learned") -> Attention:
     """Pruned attention of every gene of a batch.
 
     Per gene and head the published model takes the ten highest scores over all open peaks of the cell, those on
@@ -125,24 +116,31 @@ def attend(query: Tensor, key: Tensor, batch: GraphBatch) -> Attention:
     Parameters
     ----------
     query, key
-        ``(n_genes, heads, d)`` and ``(n_peaks, heads, d)``.
+        Of the genes and of the peaks.
+    batch
+        The graphs.
+    kind
+        ``uniform``: the same places, and a weight of 0.1 for each with a score above 0.5; queries and keys get no
+        gradient. ``random``: the places and their logits are random (:mod:`bi2scope.model.random_attention`).
     """
-    heads = query.shape[1]
-    top = top_peaks(query, key, batch.buckets, WEIGHTED_PER_ROW)
+    query, key = query.full(), key.full()
+    if kind == "random":
+        top = top_peaks_at_random(batch, query.heads, WEIGHTED_PER_ROW)
+    else:
+        top = top_peaks(query, key, batch, WEIGHTED_PER_ROW)
     filled, pads = _places(top.logit, batch.n_elsewhere)
-    place = filled.flatten().nonzero().squeeze(1)  # (n_links,) in (n_genes * heads * places,)
-    row = place // WEIGHTED_PER_ROW  # gene * heads + head
-    head = row % heads
-    peak = top.peak.flatten()[place]
-    logit: Tensor = LinkLogits.apply(  # type: ignore[no-untyped-call]
-        query.flatten(0, 1), key.flatten(0, 1), row, peak * heads + head, top.logit.flatten()[place]
-    )
+    peak, logit = top.peak.masked_fill(~filled, -1), top.logit.masked_fill(~filled, -math.inf)
+    if kind == "learned":
+        logit = LinkLogits.apply(  # type: ignore[no-untyped-call]
+            query.table, query.per_count, key.table, key.per_count, query, key, peak, logit
+        )
     score = torch.sigmoid(logit)
-    exponential = torch.exp(score)
-    pad_sum = pads.flatten().to(score.dtype) * math.exp(FLOOR)
-    denominator = pad_sum.index_add(0, row, exponential)
-    weight = torch.where(score > FLOOR, exponential / denominator[row], 0)
-    return Attention(query, key, row // heads, peak, head, logit, score, weight)
+    above = filled & (score > FLOOR)
+    if kind == "uniform":
+        return Attention(query, key, peak, logit, score, above.to(score.dtype) / WEIGHTED_PER_ROW)
+    exponential = torch.where(filled, torch.exp(score), 0)
+    denominator = exponential.sum(-1, keepdim=True) + pads[..., None].to(score.dtype) * math.exp(FLOOR)
+    return Attention(query, key, peak, logit, score, torch.where(above, exponential / denominator, 0))
 
 
 def _places(top_logit: Tensor, n_elsewhere: Tensor) -> tuple[Tensor, Tensor]:
@@ -155,48 +153,88 @@ def _places(top_logit: Tensor, n_elsewhere: Tensor) -> tuple[Tensor, Tensor]:
     above = (exists & (torch.sigmoid(top_logit) > FLOOR)).sum(-1)  # (n_genes, heads)
     pads = torch.minimum(WEIGHTED_PER_ROW - above, n_elsewhere[:, None])
     place = torch.arange(WEIGHTED_PER_ROW, device=top_logit.device)
-    return exists & (place < (WEIGHTED_PER_ROW - pads)[..., None]), pads
+    return (exists | top_logit.isnan()) & (place < (WEIGHTED_PER_ROW - pads)[..., None]), pads
 
 
 class LinkLogits(torch.autograd.Function):
-    """Logits of chosen links, with gradient to queries and keys.
+    """Logits of chosen links, with gradient to the parts of queries and keys.
 
-    The values are known from choosing the links; the backward pass is two sparse sums, fused gather, scale and add
-    (``embedding_bag``), several times faster on a CPU than gathering ``(n_links, d)`` rows and scattering them back.
+    The values are known from choosing the links. With ``g`` the gradient of a link's logit, the gene's query gets
+    ``sum g key`` over its links and the peak's key ``sum g query``; both sums go at once to the rows of the tables,
+    as fused gather, scale and add (``embedding_bag``), never to the nodes of every graph.
     """
 
     @staticmethod
-    def forward(ctx: Any, query: Tensor, key: Tensor, row: Tensor, column: Tensor, logit: Tensor) -> Tensor:
-        """``query[row] . key[column]``, given as ``logit``; ``row`` ascending."""
-        ctx.save_for_backward(query, key, row, column)
+    def forward(
+        ctx: Any,
+        query_table: Tensor,
+        query_per_count: Tensor,
+        key_table: Tensor,
+        key_per_count: Tensor,
+        query: Projected,
+        key: Projected,
+        peak: Tensor,
+        logit: Tensor,
+    ) -> Tensor:
+        """The logits of ``peak``, ``(n_genes, heads, places)``, given as ``logit``; the first four take gradient."""
+        ctx.save_for_backward(query_table, query_per_count, key_table, key_per_count)
+        ctx.slots = query.slot, query.count, key.slot, key.count
+        ctx.peak = peak
         return logit.clone()
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        """Gradients of query and key."""
-        query, key, row, column = ctx.saved_tensors
-        order = torch.argsort(column, stable=True)
-        to_query = sum_links(gradients[0], key, row, column)
-        to_key = sum_links(gradients[0][order], query, column[order], row[order])
-        return _like(to_query, query), _like(to_key, key), None, None, None
+        """Gradients of the two tables and of what a count adds."""
+        query_table, query_per_count, key_table, key_per_count = ctx.saved_tensors
+        query_slot, query_count, key_slot, key_count = ctx.slots
+        n_genes, heads, places = ctx.peak.shape
+        head = torch.arange(heads, device=ctx.peak.device)[:, None]
+        peak = ctx.peak.clamp(min=0)
+        gradient = gradients[0].masked_fill(ctx.peak < 0, 0)
+        row = (key_slot[peak] * heads + head).flatten(0, 1)  # (n_genes * heads, places) in the table of keys
+        by_count = (gradient * key_count[peak]).sum(-1)[..., None]  # (n_genes, heads, 1)
+        to_gene = sum_by_row(gradient.flatten(0, 1), key_table.flatten(0, 1), row).view(
+            n_genes, heads, key_table.shape[2]
+        )
+        to_gene = torch.addcmul(to_gene, by_count, key_per_count)
+        query = Projected(query_table, query_slot, query_count, query_per_count).nodes()
+        to_key_table = sum_by_column(gradient.flatten(), query.flatten(0, 1), row.flatten(), places, key_table.shape)
+        return (
+            torch.zeros_like(query_table).index_add(0, query_slot, to_gene),
+            (query_count[:, None, None] * to_gene).sum(0),
+            to_key_table,
+            (by_count * query).sum(0),
+            None,
+            None,
+            None,
+            None,
+        )
 
 
-def _like(summed: Tensor, node: Tensor) -> Tensor:
-    """Rows of zeros for the nodes past the last that has a link."""
-    return F.pad(summed, (0, 0, 0, len(node) - len(summed)))
+def sum_by_row(weight: Tensor, value: Tensor, column: Tensor) -> Tensor:
+    """``(n_rows, d)`` sums of ``weight * value[column]``; the first and the last are ``(n_rows, places)``."""
+    if not len(value):
+        return value.new_zeros(len(column), value.shape[1])
+    return F.embedding_bag(column, value, mode="sum", per_sample_weights=weight)
 
 
-def sum_links(weight: Tensor, value: Tensor, row: Tensor, column: Tensor, n_rows: int | None = None) -> Tensor:
-    """``sum of weight * value[column]`` per row; ``row`` ascending.
+def sum_by_column(weight: Tensor, value: Tensor, column: Tensor, places: int, shape: torch.Size) -> Tensor:
+    """``sum of weight * value[row]`` per column, for rows of ``places`` links each.
 
     Parameters
     ----------
-    weight, row, column
-        ``(n_links,)``.
+    weight, column
+        ``(n_rows * places,)``.
     value
-        ``(n, d)``.
-    n_rows
-        Rows of the result; as many as are needed when not given.
+        ``(n_rows, d)``.
+    shape
+        ``(..., d)`` of the result, its first axes flattened into columns.
     """
-    size = torch.bincount(row, minlength=n_rows or 0)
-    return F.embedding_bag(column, value, size.cumsum(0) - size, mode="sum", per_sample_weights=weight)
+    n_columns = math.prod(shape[:-1])
+    if not n_columns:
+        return value.new_zeros(shape)
+    order = torch.argsort(column)
+    size = torch.zeros(n_columns, dtype=torch.int64, device=column.device).index_add(0, column, torch.ones_like(column))
+    row = order.div(places, rounding_mode="floor")
+    start = size.cumsum(0) - size
+    return F.embedding_bag(row, value, start, mode="sum", per_sample_weights=weight[order]).view(shape)

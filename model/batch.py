@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -12,15 +12,36 @@ from torch import Tensor
 
 from bi2scope.data.candidates import Window
 from bi2scope.data.graph import CellGraph
-from bi2scope.model.blocks import Bucket, bucketed, make_buckets, padded_runs
-from bi2scope.model.reach import Reach, narrow_blocks, reach_of
+from bi2scope.model.blocks import Blocks, chromosome_blocks, padded_runs
+from bi2scope.model.reach import narrow_blocks, reach_of
 
 Ints = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
+class Places:
+    """Where the nodes of a batch lie on their chromosomes, and how far apart a candidate pair may be.
+
+    Attributes
+    ----------
+    gene_tss, peak_middle
+        ``(n_genes,)`` and ``(n_peaks,)``.
+    max_distance
+        Bases between the two, at most; not above the longest chromosome, so that no sum of it overflows.
+    """
+
+    gene_tss: Tensor
+    peak_middle: Tensor
+    max_distance: int
+
+    def to(self, device: torch.device | str) -> Places:
+        """The same on another device."""
+        return Places(self.gene_tss.to(device), self.peak_middle.to(device), self.max_distance)
+
+
+@dataclass(frozen=True, slots=True)
 class PaddedBlocks:
-    """Blocks of like size, padded to one size: the tensors of a :class:`bi2scope.model.blocks.Bucket`.
+    """Blocks of like size, padded to one size.
 
     Attributes
     ----------
@@ -30,22 +51,16 @@ class PaddedBlocks:
         ``(n_blocks, p)`` True on the padding.
     real
         ``(n_real,)`` places of the genes that are no padding in ``gene.flatten()``.
-    gene_tss, peak_middle, max_distance
-        ``(n_blocks, g)`` and ``(n_blocks, p)`` places on the chromosome, and how far apart a candidate pair may be;
-        ``None`` when every pair of a block is a candidate.
     """
 
     gene: Tensor
     peak: Tensor
     no_peak: Tensor
     real: Tensor
-    gene_tss: Tensor | None = None
-    peak_middle: Tensor | None = None
-    max_distance: int | None = None
 
     @classmethod
-    def of(cls, bucket: Bucket, reach: Reach | None = None) -> PaddedBlocks:
-        """Lay out a bucket; with a limit on the distance, the places of its nodes beside it."""
+    def of(cls, bucket: Blocks) -> PaddedBlocks:
+        """Lay out the blocks of a bucket."""
         gene = padded_runs(bucket.gene_start, bucket.n_genes)
         peak = padded_runs(bucket.peak_start, bucket.n_peaks)
         return cls(
@@ -53,25 +68,18 @@ class PaddedBlocks:
             peak=torch.from_numpy(peak),
             no_peak=torch.from_numpy(np.arange(peak.shape[1]) >= bucket.n_peaks[:, None]),
             real=torch.from_numpy(np.flatnonzero(np.arange(gene.shape[1]) < bucket.n_genes[:, None])),
-            gene_tss=None if reach is None else torch.from_numpy(reach.gene_tss[gene]),
-            peak_middle=None if reach is None else torch.from_numpy(reach.peak_middle[peak]),
-            max_distance=None if reach is None else reach.max_distance,
         )
 
-    def no_candidate(self) -> Tensor:
+    def no_candidate(self, places: Places | None) -> Tensor:
         """Pairs of the blocks that are padding or too far apart: ``(n_blocks, g or 1, p)``."""
-        if self.gene_tss is None or self.peak_middle is None or self.max_distance is None:
+        if places is None:
             return self.no_peak[:, None]
-        distance = (self.peak_middle[:, None] - self.gene_tss[:, :, None]).abs_()
-        return (distance > self.max_distance).logical_or_(self.no_peak[:, None])
+        distance = (places.peak_middle[self.peak][:, None] - places.gene_tss[self.gene][:, :, None]).abs_()
+        return (distance > places.max_distance).logical_or_(self.no_peak[:, None])
 
     def to(self, device: torch.device | str) -> PaddedBlocks:
         """The same on another device."""
-        gene, peak, no_peak, real = (part.to(device) for part in (self.gene, self.peak, self.no_peak, self.real))
-        if self.gene_tss is None or self.peak_middle is None:
-            return PaddedBlocks(gene, peak, no_peak, real)
-        places = self.gene_tss.to(device), self.peak_middle.to(device)
-        return PaddedBlocks(gene, peak, no_peak, real, *places, self.max_distance)
+        return PaddedBlocks(*(part.to(device) for part in (self.gene, self.peak, self.no_peak, self.real)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +111,12 @@ class Nodes:
         feature, slot, start, size = (t.to(device) for t in (self.feature, self.slot, self.start, self.size))
         return Nodes(feature, slot, self.count.to(device, dtype), start, size)
 
+    @property
+    def graph(self) -> Tensor:
+        """``(n_nodes,)`` graph of each node."""
+        graphs = torch.arange(len(self.size), device=self.size.device)
+        return torch.repeat_interleave(graphs, self.size, output_size=len(self.slot))
+
 
 @dataclass(frozen=True, slots=True)
 class GraphBatch:
@@ -115,28 +129,48 @@ class GraphBatch:
     n_elsewhere
         ``(n_genes,)`` open peaks of the gene's graph that are no candidates (:mod:`bi2scope.data.candidates`), on other
         chromosomes or too far away: what pads its row.
-    buckets
-        The blocks of genes and peaks that share graph and chromosome, and lie near each other if they must.
+    blocks
+        ``(4, n_blocks)`` on the CPU: first gene, number of genes, first peak and number of peaks of every block of
+        genes and peaks that share graph and chromosome, and lie near each other if they must
+        (:class:`bi2scope.model.blocks.Blocks`).
+    places
+        Where the nodes lie, when there is a limit on the distance.
     max_distance
         Bases between gene and peak that the graphs were laid out for; ``None`` is no limit.
+    buckets
+        The blocks padded for batched products, of a batch that is not on the CPU.
     """
 
     genes: Nodes
     peaks: Nodes
     n_elsewhere: Tensor
-    buckets: tuple[PaddedBlocks, ...]
+    blocks: Tensor
+    places: Places | None = None
     max_distance: int | None = None
+    buckets: tuple[PaddedBlocks, ...] = ()
 
     @property
     def n_graphs(self) -> int:
         """Number of graphs."""
         return len(self.genes.size)
 
+    def padded(self) -> tuple[PaddedBlocks, ...]:
+        """The blocks, padded for batched products."""
+        return tuple(map(PaddedBlocks.of, Blocks(*self.blocks.numpy()).buckets()))
+
     def to(self, device: torch.device | str, dtype: torch.dtype) -> GraphBatch:
         """The same batch on another device, its counts in another precision."""
-        genes, peaks = self.genes.to(device, dtype), self.peaks.to(device, dtype)
-        buckets = tuple(bucket.to(device) for bucket in self.buckets)
-        return GraphBatch(genes, peaks, self.n_elsewhere.to(device), buckets, self.max_distance)
+        buckets = self.buckets
+        if torch.device(device).type != "cpu":
+            buckets = tuple(bucket.to(device) for bucket in self.buckets or self.padded())
+        return replace(
+            self,
+            genes=self.genes.to(device, dtype),
+            peaks=self.peaks.to(device, dtype),
+            n_elsewhere=self.n_elsewhere.to(device),
+            places=None if self.places is None else self.places.to(device),
+            buckets=buckets,
+        )
 
 
 def collate(
@@ -160,15 +194,23 @@ def collate(
     gene_block = gene_graph * n_chromosomes + gene_chromosome[gene]
     peak_block = peak_graph * n_chromosomes + peak_chromosome[peak]
     n_open = peaks.size.numpy()[gene_graph]
-    if window is not None:
+    if window is None:
+        n_blocks = len(graphs) * n_chromosomes
+        n_candidates = np.bincount(peak_block, minlength=n_blocks)[gene_block]
+        blocks, places, max_distance = chromosome_blocks(gene_block, peak_block, n_blocks), None, None
+    else:
         reach = reach_of(window, gene, peak, gene_block, peak_block)
-        buckets = tuple(PaddedBlocks.of(bucket, reach) for bucket in bucketed(*narrow_blocks(reach, gene_block)))
-        n_elsewhere = torch.from_numpy(n_open - reach.n_candidates)
-        return GraphBatch(genes, peaks, n_elsewhere, buckets, window.max_distance)
-    n_blocks = len(graphs) * n_chromosomes
-    on_chromosome = np.bincount(peak_block, minlength=n_blocks)[gene_block]
-    buckets = tuple(map(PaddedBlocks.of, make_buckets(gene_block, peak_block, n_blocks)))
-    return GraphBatch(genes, peaks, torch.from_numpy(n_open - on_chromosome), buckets)
+        n_candidates, blocks, max_distance = reach.n_candidates, narrow_blocks(reach, gene_block), window.max_distance
+        places = Places(torch.from_numpy(reach.gene_tss), torch.from_numpy(reach.peak_middle), reach.max_distance)
+    runs = blocks.largest_first()
+    return GraphBatch(
+        genes=genes,
+        peaks=peaks,
+        n_elsewhere=torch.from_numpy(n_open - n_candidates),
+        blocks=torch.from_numpy(np.stack([runs.gene_start, runs.n_genes, runs.peak_start, runs.n_peaks])),
+        places=places,
+        max_distance=max_distance,
+    )
 
 
 def _nodes(index: list[Ints], count: list[npt.NDArray[np.float32]], n_features: int) -> tuple[Nodes, Ints]:

@@ -26,7 +26,7 @@ from bi2scope.data.multiome import Multiome
 from bi2scope.model.alignment import MIN_OVERLAP, aligned
 from bi2scope.model.config import ModelConfig, TrainingConfig
 from bi2scope.model.features import GENE_COLUMNS, PEAK_COLUMNS, Normalisation, feature_layout
-from bi2scope.model.network import Bi2Former, StaticFactors
+from bi2scope.model.network import Bi2Former, StaticFactors, Tables
 
 FORMAT = "bi2scope-checkpoint"
 FORMAT_VERSION = 1
@@ -75,6 +75,11 @@ class Trained:
             sha.update(name.encode())
             sha.update(np.ascontiguousarray(tensor.cpu().numpy(), dtype="<f4").tobytes())
         return sha.hexdigest()
+
+    @functools.cached_property
+    def tables(self) -> Tables:
+        """Projections of all features, each computed once for all cells."""
+        return self.network.tables()
 
     @functools.cached_property
     def factors(self) -> StaticFactors:

@@ -44,12 +44,13 @@ def predict(network: Bi2Former, multiome: Multiome, pairs: Pairs, workers: int =
     ``workers`` and ``ranks`` as in :class:`bi2scope.model.loader.PairLoader`; every process gets all rows.
     """
     network.eval()
+    tables = network.tables()
     device = network.fc3.weight.device
     loader = PairLoader(multiome, network.layout, _GRAPHS_AT_ONCE, workers, ranks)
     found = torch.zeros((len(pairs), 2), dtype=torch.float64, device=device)
     for (start, stop), (batch, _) in zip(loader.bounds(pairs), loader.batches(pairs), strict=True):
         with torch.inference_mode():
-            logits, _ = network(moved(batch, device))
+            logits, _ = network(moved(batch, device), tables)
             own = ranks.own(start, stop)
             found[own.start : own.stop] = torch.log_softmax(logits.double(), dim=1)[: len(own)]
     return ranks.total(found).cpu().numpy()

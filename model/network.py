@@ -8,7 +8,6 @@ to the read-out's mean, so it is taken on the means.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -18,9 +17,10 @@ from torch import Tensor, nn
 
 from bi2scope.data.candidates import Window
 from bi2scope.data.errors import ConfigurationError
-from bi2scope.model.attention import Attention, attend, sum_links
+from bi2scope.model.attention import Attention, Projected, attend, sum_by_column, sum_by_row
 from bi2scope.model.batch import GraphBatch, Nodes
-from bi2scope.model.config import ModelConfig
+from bi2scope.model.config import AttentionKind, ModelConfig
+from bi2scope.model.nodes import FactoredFeatures, FeatureTable, HiddenFeatures, NodeFeatures, TabledFeatures
 
 
 @dataclass(frozen=True)
@@ -51,74 +51,12 @@ class FeatureLayout:
         return None if self.window is None else self.window.max_distance
 
 
-class NodeFeatures(Protocol):
-    """Inputs of a layer: anything that can be projected per node and summed per graph."""
-
-    def project(self, linear: nn.Linear) -> Tensor:
-        """``(n_nodes, out)`` the affine map of every node."""
-
-    def total(self, weight: Tensor, start: Tensor) -> Tensor:
-        """``(n_graphs, in)`` weighted sum over the nodes of each graph; ``weight`` is ``(n_nodes,)``."""
-
-
 @dataclass(frozen=True)
-class FactoredFeatures:
-    """First-layer inputs ``[ID embedding | count | static columns]``, the static part once per distinct feature.
+class Tables:
+    """Projections of all features, each computed once when it is first asked for."""
 
-    Attributes
-    ----------
-    static
-        ``(n_distinct, in - 1)`` all columns but the count.
-    slot, count
-        ``(n_nodes,)`` row of ``static`` and count of each node.
-    count_column
-        Place of the count among the columns.
-    """
-
-    static: Tensor
-    slot: Tensor
-    count: Tensor
-    count_column: int
-
-    def project(self, linear: nn.Linear) -> Tensor:
-        """``W x + b = (W_static s + b)[slot] + count * w_count``."""
-        per_feature, per_count = split_projection(linear, self.static, self.count_column)
-        return torch.addcmul(per_feature.index_select(0, self.slot), self.count[:, None], per_count[None])
-
-    def total(self, weight: Tensor, start: Tensor) -> Tensor:
-        """Weighted sum of the inputs over each graph."""
-        static = F.embedding_bag(self.slot, self.static, start, mode="sum", per_sample_weights=weight)
-        count = F.embedding_bag(
-            torch.arange(len(self.count), device=weight.device),
-            self.count[:, None],
-            start,
-            mode="sum",
-            per_sample_weights=weight,
-        )
-        return torch.cat([static[:, : self.count_column], count, static[:, self.count_column :]], dim=1)
-
-
-def split_projection(linear: nn.Linear, static: Tensor, count_column: int) -> tuple[Tensor, Tensor]:
-    """An affine map of ``[... | count | ...]`` in two: ``(n, out)`` per feature and ``(out,)`` per unit of count."""
-    weight = linear.weight
-    without_count = torch.cat([weight[:, :count_column], weight[:, count_column + 1 :]], dim=1)
-    return F.linear(static, without_count, linear.bias), weight[:, count_column]
-
-
-@dataclass(frozen=True)
-class HiddenFeatures:
-    """Inputs of later layers: one ``(n_nodes, hidden)`` tensor."""
-
-    hidden: Tensor
-
-    def project(self, linear: nn.Linear) -> Tensor:
-        """The affine map of every node."""
-        return F.linear(self.hidden, linear.weight, linear.bias)
-
-    def total(self, weight: Tensor, start: Tensor) -> Tensor:
-        """Weighted sum of the inputs over each graph."""
-        node = torch.arange(len(self.hidden), device=weight.device)
-        return F.embedding_bag(node, self.hidden, start, mode="sum", per_sample_weights=weight)
+    genes: FeatureTable
+    peaks: FeatureTable
 
 
 @dataclass(frozen=True)
@@ -167,21 +105,32 @@ class CrossAttentionLayer(nn.Module):
         self.dim_reduction_rna = nn.Linear(2 * hidden, hidden)
         self.dim_reduction_atac = nn.Linear(2 * hidden, hidden)
 
-    def attend(self, genes: NodeFeatures, peaks: NodeFeatures, batch: GraphBatch) -> Attention:
+    def attend(
+        self, genes: NodeFeatures, peaks: NodeFeatures, batch: GraphBatch, kind: AttentionKind = "learned"
+    ) -> Attention:
         """Queries, keys and the pruned attention of a batch."""
-        query, key = genes.project(self.rna_query), peaks.project(self.atac_key)
-        return attend(self._by_head(query), self._by_head(key), batch)
+        return attend(*self.queries_and_keys(genes, peaks), batch, kind)
+
+    def queries_and_keys(self, genes: NodeFeatures, peaks: NodeFeatures) -> tuple[Projected, Projected]:
+        """Of every gene and of every peak."""
+        return genes.parts(self.rna_query, self.heads), peaks.parts(self.atac_key, self.heads)
 
     def forward(self, genes: NodeFeatures, peaks: NodeFeatures, attention: Attention) -> tuple[Tensor, Tensor]:
         """Outputs ``(n_genes, hidden)`` and ``(n_peaks, hidden)`` of every node."""
         value_gene = genes.project(self.rna_value)
         value_peak = peaks.project(self.atac_value)
-        row, column = (side * self.heads + attention.head for side in (attention.gene, attention.peak))
-        to_gene = self._message(attention.weight, value_peak, row, column, len(value_gene))
-        order = torch.argsort(column, stable=True)
-        to_peak = self._message(attention.weight[order], value_gene, column[order], row[order], len(value_peak))
+        heads = torch.arange(self.heads, device=value_gene.device)[:, None]
+        column = (attention.peak.clamp(min=0) * self.heads + heads).flatten(0, 1)  # (n_genes * heads, 10)
+        weight = attention.weight.to(value_peak.dtype).flatten(0, 1)
+        to_gene = sum_by_row(weight, self._by_head(value_peak), column)
+        to_peak = sum_by_column(
+            weight.flatten(), self._by_head(value_gene), column.flatten(), weight.shape[1], self._heads_of(value_peak)
+        )
         return self._combine(
-            to_gene, to_peak, genes.project(self.rna_self_attention), peaks.project(self.atac_self_attention)
+            to_gene.view_as(value_gene),
+            to_peak.view_as(value_peak),
+            genes.project(self.rna_self_attention),
+            peaks.project(self.atac_self_attention),
         )
 
     def means(
@@ -193,40 +142,20 @@ class CrossAttentionLayer(nn.Module):
         receive is the sum over peaks of (weight that the peak sends) times value, and that of the inputs gives it.
         """
         n_genes, n_peaks = (nodes.size.clamp(min=1)[:, None] for nodes in (batch.genes, batch.peaks))
-        sent = self._sent(attention.weight, attention.peak, attention.head, len(batch.peaks.slot))
-        received = self._sent(attention.weight, attention.gene, attention.head, len(batch.genes.slot))
-        to_gene = self._mean_message(self.atac_value, peaks, sent, batch.peaks.start) / n_genes
-        to_peak = self._mean_message(self.rna_value, genes, received, batch.genes.start) / n_peaks
-        one_gene, one_peak = torch.ones_like(received[:, 0]), torch.ones_like(sent[:, 0])
-        self_gene = self.rna_self_attention(genes.total(one_gene, batch.genes.start) / n_genes)
-        self_peak = self.atac_self_attention(peaks.total(one_peak, batch.peaks.start) / n_peaks)
+        received, sent = attention.weight.sum(-1), _sent(attention, len(batch.peaks.slot))
+        to_gene = peaks.summed(self.atac_value, sent) / n_genes
+        to_peak = genes.summed(self.rna_value, received) / n_peaks
+        self_gene = genes.summed(self.rna_self_attention, torch.ones_like(received[:, :1])) / n_genes
+        self_peak = peaks.summed(self.atac_self_attention, torch.ones_like(sent[:, :1])) / n_peaks
         return self._combine(to_gene, to_peak, self_gene, self_peak)
 
-    def _message(self, weight: Tensor, value: Tensor, row: Tensor, column: Tensor, n_rows: int) -> Tensor:
-        """``(n_rows, hidden)`` sum over links of weight times value, each head on its own part of the columns."""
-        per_head = self._by_head(value).flatten(0, 1)  # (n * heads, d)
-        return sum_links(weight, per_head, row, column, n_rows * self.heads).view(n_rows, value.shape[1])
-
     def _by_head(self, nodes: Tensor) -> Tensor:
-        """``(n, hidden)`` to ``(n, heads, d)``."""
-        return nodes.view(len(nodes), self.heads, nodes.shape[1] // self.heads)
+        """``(n, hidden)`` to ``(n * heads, d)``."""
+        return nodes.reshape(len(nodes) * self.heads, nodes.shape[1] // self.heads)
 
-    def _sent(self, weight: Tensor, node: Tensor, head: Tensor, n_nodes: int) -> Tensor:
-        """``(n_nodes, heads)`` sum of the weights of each node's links."""
-        total = weight.new_zeros(n_nodes * self.heads).index_add(0, node * self.heads + head, weight)
-        return total.view(n_nodes, self.heads)
-
-    def _mean_message(self, linear: nn.Linear, nodes: NodeFeatures, weight: Tensor, start: Tensor) -> Tensor:
-        """``(n_graphs, hidden)`` sum over nodes of weight times value, from the weighted sums of the inputs."""
-        parts = []
-        for head, (matrix, bias) in enumerate(
-            zip(linear.weight.chunk(self.heads), linear.bias.chunk(self.heads), strict=True)
-        ):
-            share = weight[:, head].contiguous()
-            node = torch.arange(len(share), device=share.device)
-            total = F.embedding_bag(node, share[:, None], start, mode="sum")  # (n_graphs, 1)
-            parts.append(F.linear(nodes.total(share, start), matrix) + total * bias)
-        return torch.cat(parts, dim=1)
+    def _heads_of(self, nodes: Tensor) -> torch.Size:
+        """``(n, heads, d)``."""
+        return torch.Size((len(nodes), self.heads, nodes.shape[1] // self.heads))
 
     def _combine(self, to_gene: Tensor, to_peak: Tensor, self_gene: Tensor, self_peak: Tensor) -> tuple[Tensor, Tensor]:
         if self.heads > 1:
@@ -235,6 +164,15 @@ class CrossAttentionLayer(nn.Module):
             self.dim_reduction_rna(torch.cat([to_gene, self_gene], dim=1)),
             self.dim_reduction_atac(torch.cat([to_peak, self_peak], dim=1)),
         )
+
+
+def _sent(attention: Attention, n_peaks: int) -> Tensor:
+    """``(n_peaks, heads)`` sum of the weights of each peak's links."""
+    heads = attention.peak.shape[1]
+    head = torch.arange(heads, device=attention.peak.device)[:, None]
+    place = attention.peak.clamp(min=0) * heads + head  # places that are not filled weigh nothing
+    total = attention.weight.new_zeros(n_peaks * heads).index_add(0, place.flatten(), attention.weight.flatten())
+    return total.view(n_peaks, heads)
 
 
 class Bi2Former(nn.Module):
@@ -278,31 +216,35 @@ class Bi2Former(nn.Module):
     gene_static: Tensor
     peak_static: Tensor
 
-    def forward(self, batch: GraphBatch) -> tuple[Tensor, list[Attention]]:
-        """Logits ``(n_graphs, 2)`` of mismatched and matched, and the attention of each layer."""
-        genes, peaks = self.inputs(batch)
+    def forward(self, batch: GraphBatch, tables: Tables | None = None) -> tuple[Tensor, list[Attention]]:
+        """Logits ``(n_graphs, 2)`` of mismatched and matched, and the attention of each layer.
+
+        With ``tables`` the projections of all features are taken from there: :meth:`tables`.
+        """
+        genes, peaks = self.inputs(batch, tables)
         attentions: list[Attention] = []
         *inner, last = self.layers
         for layer in inner:
-            attentions.append(layer.attend(genes, peaks, batch))
+            attentions.append(layer.attend(genes, peaks, batch, self.config.attention))
             genes, peaks = self._step(layer, genes, peaks, attentions[-1])
-        attentions.append(last.attend(genes, peaks, batch))
+        attentions.append(last.attend(genes, peaks, batch, self.config.attention))
         mean_gene, mean_peak = last.means(genes, peaks, attentions[-1], batch)
-        if inner:
+        if isinstance(genes, HiddenFeatures) and isinstance(peaks, HiddenFeatures):  # later layers add to their inputs
             mean_gene, mean_peak = (
-                mean + nodes.total(torch.ones_like(count.count), count.start) / count.size.clamp(min=1)[:, None]
-                for mean, nodes, count in ((mean_gene, genes, batch.genes), (mean_peak, peaks, batch.peaks))
+                mean
+                + hidden.total(torch.ones_like(hidden.hidden[:, :1]))[:, 0] / hidden.nodes.size.clamp(min=1)[:, None]
+                for mean, hidden in ((mean_gene, genes), (mean_peak, peaks))
             )
         return self.read_out(mean_gene, mean_peak), attentions
 
-    def attention(self, batch: GraphBatch) -> list[Attention]:
+    def attention(self, batch: GraphBatch, tables: Tables | None = None) -> list[Attention]:
         """The attention of each layer alone, without the read-out."""
-        genes, peaks = self.inputs(batch)
+        genes, peaks = self.inputs(batch, tables)
         attentions: list[Attention] = []
         for layer in self.layers:
             if attentions:
                 genes, peaks = self._step(self.layers[len(attentions) - 1], genes, peaks, attentions[-1])
-            attentions.append(layer.attend(genes, peaks, batch))
+            attentions.append(layer.attend(genes, peaks, batch, self.config.attention))
         return attentions
 
     @property
@@ -310,23 +252,35 @@ class Bi2Former(nn.Module):
         """The cross-attention layers in order."""
         return [layer for layer in self.cross_attention_layers if isinstance(layer, CrossAttentionLayer)]
 
-    def inputs(self, batch: GraphBatch) -> tuple[NodeFeatures, NodeFeatures]:
+    def inputs(self, batch: GraphBatch, tables: Tables | None = None) -> tuple[NodeFeatures, NodeFeatures]:
         """First-layer inputs of the genes and of the peaks."""
         _check_limit(self.config.max_distance, batch.max_distance, "the batch")
+        if tables is not None:
+            return (
+                TabledFeatures(tables.genes, self.scaled(batch.genes.count), batch.genes),
+                TabledFeatures(tables.peaks, self.scaled(batch.peaks.count), batch.peaks),
+            )
         return (
             self._factored(batch.genes, self.rna_idembedding, self.gene_static),
             self._factored(batch.peaks, self.atac_idembedding, self.peak_static),
         )
 
-    @torch.no_grad()
+    def first_queries_and_keys(self, batch: GraphBatch, tables: Tables | None = None) -> tuple[Projected, Projected]:
+        """Queries of the genes and keys of the peaks in the first layer; no attention is worked out."""
+        genes, peaks = self.inputs(batch, tables)
+        return self.layers[0].queries_and_keys(genes, peaks)
+
+    def tables(self) -> Tables:
+        """Tables for batches of a network that is not trained meanwhile; they do not follow its parameters."""
+        return Tables(
+            FeatureTable(self.rna_idembedding.weight.detach(), self.gene_static),
+            FeatureTable(self.atac_idembedding.weight.detach(), self.peak_static),
+        )
+
     def static_factors(self) -> StaticFactors:
         """First-layer queries and keys of every gene and peak, apart from their counts."""
-        first, at = self.layers[0], self.config.id_dim
-        genes = torch.cat([self.rna_idembedding.weight, self.gene_static], dim=1)
-        peaks = torch.cat([self.atac_idembedding.weight, self.peak_static], dim=1)
-        return StaticFactors(
-            *split_projection(first.rna_query, genes, at), *split_projection(first.atac_key, peaks, at)
-        )
+        first, tables = self.layers[0], self.tables()
+        return StaticFactors(*tables.genes.of(first.rna_query), *tables.peaks.of(first.atac_key))
 
     def scaled(self, count: Tensor) -> Tensor:
         """Counts as the network reads them."""
@@ -340,8 +294,8 @@ class Bi2Former(nn.Module):
         return logits
 
     def _factored(self, nodes: Nodes, embedding: nn.Embedding, static: Tensor) -> FactoredFeatures:
-        columns = torch.cat([embedding.weight.index_select(0, nodes.feature), static[nodes.feature]], dim=1)
-        return FactoredFeatures(columns, nodes.slot, self.scaled(nodes.count), self.config.id_dim)
+        columns = embedding.weight.index_select(0, nodes.feature), static.index_select(0, nodes.feature)
+        return FactoredFeatures(*columns, self.scaled(nodes.count), nodes)
 
     @staticmethod
     def _step(
@@ -359,4 +313,4 @@ def _check_limit(own: int | None, other: int | None, whose: str) -> None:
 
 
 def _added(output: Tensor, before: NodeFeatures) -> HiddenFeatures:
-    return HiddenFeatures(output + before.hidden if isinstance(before, HiddenFeatures) else output)
+    return HiddenFeatures(output + before.hidden if isinstance(before, HiddenFeatures) else output, before.nodes)

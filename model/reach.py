@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bi2scope.data.candidates import Window
+from bi2scope.model.blocks import Blocks
 
 Ints = npt.NDArray[np.int64]
 
@@ -80,15 +81,13 @@ def reach_of(window: Window, genes: Ints, peaks: Ints, gene_block: Ints, peak_bl
     )
 
 
-def narrow_blocks(reach: Reach, gene_block: Ints, at_most: int = _GENES) -> tuple[Ints, Ints, Ints, Ints]:
+def narrow_blocks(reach: Reach, gene_block: Ints, at_most: int = _GENES) -> Blocks:
     """Cut the genes of each block into runs of at most ``at_most``, each with the run of peaks that they reach.
 
-    Returns
-    -------
-    First gene, number of genes, first peak and number of peaks of each run; those that reach no peak are left out.
+    Runs that reach no peak are left out.
     """
     if not len(gene_block):
-        return (np.zeros(0, np.int64),) * 4
+        return Blocks(*(np.zeros(0, np.int64) for _ in range(4)))
     new_block = np.diff(gene_block, prepend=-1) > 0
     block_start = np.flatnonzero(new_block)[np.cumsum(new_block) - 1]
     start = np.flatnonzero((np.arange(len(gene_block)) - block_start) % at_most == 0)
@@ -98,4 +97,4 @@ def narrow_blocks(reach: Reach, gene_block: Ints, at_most: int = _GENES) -> tupl
     stop = np.maximum.reduceat(np.where(reaches, reach.stop, 0), start)
     used = stop > 0
     n_genes = np.diff(start, append=len(gene_block))
-    return start[used], n_genes[used], first[used], (stop - first)[used]
+    return Blocks(start, n_genes, first, stop - first).take(used)

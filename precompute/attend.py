@@ -8,9 +8,9 @@ from torch import Tensor
 
 from bi2scope.data.attention import WEIGHTED_PER_ROW, CellAttention, score_of, softmax_denominator
 from bi2scope.data.graph import CellGraph
-from bi2scope.model.attention import TopPeaks, top_peaks
 from bi2scope.model.batch import GraphBatch, collate
 from bi2scope.model.checkpoint import Trained
+from bi2scope.model.selection import TopPeaks, top_peaks, top_peaks_at_random
 
 
 @torch.no_grad()
@@ -33,27 +33,21 @@ def attend(trained: Trained, graph: CellGraph, k_max: int) -> list[list[CellAtte
     layout = trained.network.layout
     batch = collate([graph], layout.gene_chromosome, layout.peak_chromosome, layout.window)
     places = max(k_max, WEIGHTED_PER_ROW)
-    attention = []
-    for query, key in _queries_and_keys(trained, batch):
-        top = top_peaks(query, key, batch.buckets, places, counted=True)
-        attention.append([_of_head(graph, top, head, k_max, batch.n_elsewhere) for head in range(query.shape[1])])
-    return attention
+    return [
+        [_of_head(graph, top, head, k_max, batch.n_elsewhere) for head in range(trained.model_config.heads)]
+        for top in _highest(trained, batch, places)
+    ]
 
 
-def _queries_and_keys(trained: Trained, batch: GraphBatch) -> list[tuple[Tensor, Tensor]]:
-    """Queries ``(n_genes, heads, d)`` and keys ``(n_peaks, heads, d)`` of each layer.
-
-    Those of the first layer come from factors computed once for all cells; only a deeper model has to be run.
-    """
-    network = trained.network
-    if trained.model_config.layers > 1:
-        return [(attention.query, attention.key) for attention in network.attention(batch)]
-    factors, heads = trained.factors, trained.model_config.heads
-    gene, peak = batch.genes.feature[batch.genes.slot], batch.peaks.feature[batch.peaks.slot]
-    query = factors.query[gene] + network.scaled(batch.genes.count)[:, None] * factors.query_per_count
-    key = factors.key[peak] + network.scaled(batch.peaks.count)[:, None] * factors.key_per_count
-    width = query.shape[1] // heads
-    return [(query.view(len(query), heads, width), key.view(len(key), heads, width))]
+def _highest(trained: Trained, batch: GraphBatch, places: int) -> list[TopPeaks]:
+    """The highest peaks of each layer."""
+    config = trained.model_config
+    if config.attention == "random":
+        return [top_peaks_at_random(batch, config.heads, places)] * config.layers
+    if config.layers == 1:
+        return [top_peaks(*trained.network.first_queries_and_keys(batch, trained.tables), batch, places)]
+    attention = trained.network.attention(batch, trained.tables)
+    return [top_peaks(layer.query, layer.key, batch, places) for layer in attention]
 
 
 def _of_head(graph: CellGraph, top: TopPeaks, head: int, k_max: int, n_elsewhere: Tensor) -> CellAttention:

@@ -7,9 +7,12 @@ from dataclasses import replace
 import numpy as np
 import torch
 from hypothesis import strategies as st
+from scipy.linalg import block_diag
 
 from bi2scope.data.candidates import Window
 from bi2scope.data.graph import CellGraph
+from bi2scope.model.attention import Projected
+from bi2scope.model.batch import GraphBatch, collate
 from bi2scope.model.config import ModelConfig
 from bi2scope.model.network import Bi2Former, FeatureLayout
 
@@ -66,6 +69,11 @@ def random_network(seed: int, config: ModelConfig, layout: FeatureLayout, *, dou
     return network.double() if double else network
 
 
+def projected(nodes: torch.Tensor) -> Projected:
+    """Queries or keys ``(n, heads, d)`` as they are, counts without a part in them."""
+    return Projected(nodes, torch.arange(len(nodes)), nodes.new_zeros(len(nodes)), nodes.new_zeros(nodes.shape[1:]))
+
+
 @st.composite
 def cases(draw: st.DrawFn) -> tuple[Bi2Former, list[CellGraph]]:
     """A network of random sizes and one to four graphs for it."""
@@ -87,3 +95,21 @@ def cases(draw: st.DrawFn) -> tuple[Bi2Former, list[CellGraph]]:
     density = draw(st.sampled_from([0.0, 0.2, 0.9]))
     graphs = [random_graph(rng, layout, density) for _ in range(draw(st.integers(1, 4)))]
     return random_network(draw(st.integers(0, 2**31)), config, layout), graphs
+
+
+@st.composite
+def integer_cases(draw: st.DrawFn) -> tuple[GraphBatch, torch.Tensor, torch.Tensor, np.ndarray]:
+    """A batch, whole-number queries and keys, and which (gene, peak) of one graph are candidates."""
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    layout = random_layout(rng, draw(st.integers(1, 12)), draw(st.integers(1, 50)), draw(st.integers(1, 4)))
+    max_distance = draw(windows())
+    if max_distance is not None:
+        layout = random_window(rng, layout, max_distance)
+    graphs = [random_graph(rng, layout, draw(st.sampled_from([0.1, 0.5, 1.0]))) for _ in range(draw(st.integers(1, 3)))]
+    batch = collate(graphs, layout.gene_chromosome, layout.peak_chromosome, layout.window)
+    heads, span = draw(st.integers(1, 3)), draw(st.integers(0, 3))
+    query, key = (
+        torch.from_numpy(rng.integers(-span, span + 1, (sum(len(part) for part in parts), heads, 3))).double()
+        for parts in ([g.gene_index for g in graphs], [g.peak_index for g in graphs])
+    )
+    return batch, query, key, block_diag(*(candidates(layout, g.gene_index, g.peak_index) for g in graphs)) > 0

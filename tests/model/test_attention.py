@@ -5,53 +5,18 @@ import pytest
 import torch
 from dense import dense_denominators, dense_weights
 from hypothesis import given
-from hypothesis import strategies as st
-from networks import candidates, random_graph, random_layout, random_window, windows
-from scipy.linalg import block_diag
+from networks import integer_cases, projected, random_graph, random_layout
 
-from bi2scope.model.attention import LinkLogits, attend, sum_links, top_peaks
-from bi2scope.model.batch import GraphBatch, collate
-
-
-@st.composite
-def integer_cases(draw: st.DrawFn) -> tuple[GraphBatch, torch.Tensor, torch.Tensor, np.ndarray]:
-    """A batch, whole-number queries and keys, and which (gene, peak) of one graph are candidates."""
-    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
-    layout = random_layout(rng, draw(st.integers(1, 12)), draw(st.integers(1, 50)), draw(st.integers(1, 4)))
-    max_distance = draw(windows())
-    if max_distance is not None:
-        layout = random_window(rng, layout, max_distance)
-    graphs = [random_graph(rng, layout, draw(st.sampled_from([0.1, 0.5, 1.0]))) for _ in range(draw(st.integers(1, 3)))]
-    batch = collate(graphs, layout.gene_chromosome, layout.peak_chromosome, layout.window)
-    heads, span = draw(st.integers(1, 3)), draw(st.integers(0, 3))
-    query, key = (
-        torch.from_numpy(rng.integers(-span, span + 1, (sum(len(part) for part in parts), heads, 3))).double()
-        for parts in ([g.gene_index for g in graphs], [g.peak_index for g in graphs])
-    )
-    return batch, query, key, block_diag(*(candidates(layout, g.gene_index, g.peak_index) for g in graphs)) > 0
-
-
-@given(integer_cases(), st.integers(1, 60))
-def test_highest_peaks_stand_by_logit_then_in_genome_order(case, places: int) -> None:
-    batch, query, key, same = case
-    top = top_peaks(query, key, batch.buckets, places, counted=True)
-    logits = torch.einsum("ghd,phd->ghp", query, key).numpy()
-    for gene, head in np.ndindex(*top.n_above.shape):
-        candidates = np.flatnonzero(same[gene])
-        wanted = candidates[np.argsort(-logits[gene, head, candidates], kind="stable")][:places]
-        found = top.peak[gene, head].numpy()
-        assert found[: len(wanted)].tolist() == wanted.tolist()
-        assert (found[len(wanted) :] == -1).all()
-        assert top.logit[gene, head, : len(wanted)].tolist() == logits[gene, head, wanted].tolist()
-        assert top.n_above[gene, head] == (logits[gene, head, candidates] > 0).sum()
+from bi2scope.model.attention import LinkLogits, Projected, attend, sum_by_column
+from bi2scope.model.batch import collate
 
 
 @given(integer_cases())
 def test_weights_are_those_of_the_dense_twin(case) -> None:
     batch, query, key, same = case
-    attention = attend(query, key, batch)
+    links = attend(projected(query), projected(key), batch).links()
     found = np.zeros((query.shape[1], len(query), len(key)))
-    found[attention.head.numpy(), attention.gene.numpy(), attention.peak.numpy()] = attention.weight.numpy()
+    found[links.head.numpy(), links.gene.numpy(), links.peak.numpy()] = links.weight.numpy()
     logits = torch.einsum("ghd,phd->hgp", query, key).numpy()
     for graph in range(batch.n_graphs):
         genes, peaks = (
@@ -62,7 +27,7 @@ def test_weights_are_those_of_the_dense_twin(case) -> None:
             wanted = dense_weights(logits[head][cell], same[cell])
             np.testing.assert_allclose(found[head][cell], wanted, atol=1e-12)
             assert (wanted[~same[cell]] == 0).all()
-    assert found.sum() == pytest.approx(attention.weight.sum().item())  # and nothing outside the graphs' own blocks
+    assert found.sum() == pytest.approx(links.weight.sum().item())  # and nothing outside the graphs' own blocks
 
 
 def test_a_row_that_runs_out_of_pads_takes_its_next_scores() -> None:
@@ -74,12 +39,12 @@ def test_a_row_that_runs_out_of_pads_takes_its_next_scores() -> None:
     batch = collate([graph], layout.gene_chromosome, layout.peak_chromosome)
     logit = torch.tensor([4.0, 3, 2, 1, -1, -2, -3, -4, -5, -6, -7, -8, 99]).double()
     key = logit[:, None, None].clone().requires_grad_()
-    attention = attend(torch.ones(1, 1, 1).double(), key, batch)
+    weight = attend(projected(torch.ones(1, 1, 1).double()), projected(key), batch).weight[0, 0]
     score = torch.sigmoid(logit[:9])
     denominator = torch.exp(score).sum() + np.exp(0.5)
-    np.testing.assert_allclose(attention.weight[:4].detach(), torch.exp(score[:4]) / denominator, atol=1e-12)
-    assert (attention.weight[4:] == 0).all()
-    attention.weight.sum().backward()
+    np.testing.assert_allclose(weight[:4].detach(), torch.exp(score[:4]) / denominator, atol=1e-12)
+    assert (weight[4:] == 0).all()
+    weight.sum().backward()
     assert (key.grad[4:9] != 0).all()  # they carry gradient through the denominator
     assert (key.grad[9:] == 0).all()
 
@@ -93,20 +58,58 @@ def test_denominators_of_the_twin_are_those_of_the_published_rule() -> None:
 
 def test_link_logits_pass_gradcheck() -> None:
     rng = np.random.default_rng(3)
-    query, key = (torch.from_numpy(rng.standard_normal((n, 3))).requires_grad_() for n in (4, 6))
-    row, column = torch.tensor([0, 0, 1, 3, 3]), torch.tensor([5, 0, 0, 2, 5])
+    sizes = {"query": 4, "key": 6}
+    tables = [torch.from_numpy(rng.standard_normal((n, 2, 3))).requires_grad_() for n in sizes.values()]
+    per_count = [torch.from_numpy(rng.standard_normal((2, 3))).requires_grad_() for _ in sizes]
+    slot = [torch.from_numpy(rng.integers(0, n, n + 3)) for n in sizes.values()]
+    count = [torch.from_numpy(rng.standard_normal(n + 3)) for n in sizes.values()]
+    peak = torch.from_numpy(rng.integers(-1, 9, (7, 2, 5)))
 
-    def logits(query: torch.Tensor, key: torch.Tensor) -> torch.Tensor:
-        value = (query[row] * key[column]).sum(1).detach()
-        return LinkLogits.apply(query, key, row, column, value)
+    def logits(*parts: torch.Tensor) -> torch.Tensor:
+        query, key = (Projected(parts[i], slot[i], count[i], parts[2 + i]) for i in range(2))
+        value = torch.einsum("ghd,ghkd->ghk", query.nodes(), key.nodes()[peak.clamp(min=0), torch.arange(2)[:, None]])
+        value = value.detach().masked_fill(peak < 0, 0)
+        return LinkLogits.apply(parts[0], parts[2], parts[1], parts[3], query, key, peak, value)
 
-    assert torch.autograd.gradcheck(logits, (query, key))
+    assert torch.autograd.gradcheck(logits, (*tables, *per_count))
 
 
-def test_sums_over_links_are_matrix_products() -> None:
-    dense = torch.tensor([[0, 2.0, 0], [0, 0, 0], [1, 0, 3]])
-    row, column = dense.nonzero(as_tuple=True)
-    value = torch.arange(6.0).view(3, 2)
-    assert torch.equal(
-        sum_links(dense[row, column], value, row, column, 5), torch.cat([dense @ value, torch.zeros(2, 2)])
-    )
+def test_sums_by_column_are_matrix_products() -> None:
+    weight, column = torch.tensor([2.0, 1, 3, 0.5]), torch.tensor([1, 3, 3, 1])  # two rows of two links each
+    value = torch.arange(6.0).view(2, 3)
+    dense = torch.zeros(2, 5)
+    dense[torch.tensor([0, 0, 1, 1]), column] = weight
+    assert torch.equal(sum_by_column(weight, value, column, 2, torch.Size((5, 3))), dense.T @ value)
+
+
+@given(integer_cases())
+def test_uniform_attention_weighs_the_same_links_alike(case) -> None:
+    batch, query, key, _ = case
+    learned = attend(projected(query), projected(key), batch)
+    uniform = attend(projected(query), projected(key), batch, "uniform")
+    assert torch.equal(uniform.peak, learned.peak)
+    assert torch.equal(uniform.logit, learned.logit)
+    assert torch.equal(uniform.weight, (learned.weight > 0).double() / 10)
+
+
+@pytest.mark.parametrize("heads", [1, 3])
+def test_random_attention_is_spread_over_the_candidates_and_belongs_to_the_graph(heads: int) -> None:
+    rng = np.random.default_rng(0)
+    layout = random_layout(rng, 40, 400, 2)
+    graphs = [random_graph(rng, layout, share) for share in (0.5, 0.5, 0.9)]
+    batch = collate([*graphs, graphs[0]], layout.gene_chromosome, layout.peak_chromosome)
+    nodes = [projected(torch.zeros(len(kind.slot), heads, 2)) for kind in (batch.genes, batch.peaks)]
+    attention = attend(*nodes, batch, "random")
+    links = attention.links()
+    assert attention.peak.shape == (len(batch.genes.slot), heads, 10)
+    assert ((links.logit > 0) & (links.logit < 6)).all()
+    assert (links.weight > 0).all()
+    genes, peaks = (kind.feature[kind.slot] for kind in (batch.genes, batch.peaks))
+    same = layout.gene_chromosome[genes[links.gene]] == layout.peak_chromosome[peaks[links.peak]]
+    assert same.all()
+    first, last = (int(batch.genes.start[i]) for i in (0, 3))
+    n = int(batch.genes.size[0])
+    assert torch.equal(attention.logit[first : first + n], attention.logit[last : last + n])  # the same graph again
+    assert not torch.equal(attention.logit[first : first + n, 0], attention.logit[first : first + n, -1]) or heads == 1
+    chosen = np.bincount(peaks[links.peak][links.gene < n].numpy(), minlength=400)
+    assert chosen.max() < 5 * chosen.sum() / 200  # no peak has many of the genes, as it would if it had its own logit

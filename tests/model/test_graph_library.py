@@ -1,7 +1,7 @@
 """The messages and the read-out against torch-geometric: bipartite message passing over the surviving links.
 
-torch-geometric is the readable reference. The network itself takes the same sums with ``embedding_bag``, which is
-several times faster on a CPU (``make bench ONLY=train_step``), and takes the means before the affine maps.
+torch-geometric is the readable reference. The network itself takes the same sums with ``embedding_bag`` and matrix
+products, several times faster on a CPU (``make bench ONLY=train_step``), and the means before the affine maps.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ def test_one_layer_is_weighted_bipartite_message_passing_and_mean_pooling(seed: 
     with torch.no_grad():
         logits, (attention,) = network(batch)
         genes, peaks = network.inputs(batch)
-        layer = network.layers[0]
-        links = torch.stack([attention.peak, attention.gene])  # from peak to gene
+        layer, flat = network.layers[0], attention.links()
+        links = torch.stack([flat.peak, flat.gene])  # from peak to gene
         value_gene, value_peak = genes.project(layer.rna_value), peaks.project(layer.atac_value)
         add = SimpleConv(aggr="sum")  # sum over links of weight times what the sender holds
-        to_gene = add((value_peak, value_gene), links, attention.weight)
-        to_peak = add((value_gene, value_peak), links.flip(0), attention.weight)
+        to_gene = add((value_peak, value_gene), links, flat.weight)
+        to_peak = add((value_gene, value_peak), links.flip(0), flat.weight)
         self_gene, self_peak = genes.project(layer.rna_self_attention), peaks.project(layer.atac_self_attention)
         of_gene = torch.repeat_interleave(torch.arange(3), batch.genes.size)
         of_peak = torch.repeat_interleave(torch.arange(3), batch.peaks.size)

@@ -34,7 +34,7 @@ def cells(seed: int = 0, n_cells: int = 20) -> tuple[Multiome, FeatureLayout, Pa
 
 def tensors(batch: GraphBatch) -> list[torch.Tensor]:
     nodes = [getattr(kind, part) for kind in (batch.genes, batch.peaks) for part in kind.__slots__]
-    return [*nodes, batch.n_elsewhere, *(getattr(b, p) for b in batch.buckets for p in ("gene", "peak", "real"))]
+    return [*nodes, batch.n_elsewhere, batch.blocks]
 
 
 def equal(one: GraphBatch, other: GraphBatch) -> bool:

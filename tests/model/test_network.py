@@ -39,11 +39,12 @@ def test_attention_is_that_of_the_dense_twin(case) -> None:
         for graph in graphs:
             batch = batch_of(network, [graph])
             for attention, (logit, weight) in zip(network(batch)[1], dense_forward(network, graph)[1], strict=True):
-                found = torch.zeros_like(weight)
-                found[attention.head, attention.gene, attention.peak] = attention.weight
+                found, links = torch.zeros_like(weight), attention.links()
+                at = (links.head, links.gene, links.peak)
+                found[at] = links.weight
                 torch.testing.assert_close(found, weight, rtol=1e-8, atol=1e-8)
-                chosen = logit[attention.head, attention.gene, attention.peak]
-                torch.testing.assert_close(attention.logit, chosen, rtol=1e-8, atol=1e-8)
+                torch.testing.assert_close(links.logit, logit[at], rtol=1e-8, atol=1e-8)
+                torch.testing.assert_close(links.score, torch.sigmoid(logit[at]), rtol=1e-8, atol=1e-8)
 
 
 @settings(deadline=None, max_examples=40)
@@ -130,8 +131,21 @@ def test_static_factors_give_the_first_layers_queries_and_keys() -> None:
         factors.query[graph.gene_index]
         + torch.log1p(torch.from_numpy(graph.gene_count))[:, None] * factors.query_per_count
     )
-    torch.testing.assert_close(query, attention.query[:, 0])
+    torch.testing.assert_close(query, attention.query.nodes()[:, 0])
     key = (
         factors.key[graph.peak_index] + torch.log1p(torch.from_numpy(graph.peak_count))[:, None] * factors.key_per_count
     )
-    torch.testing.assert_close(key, attention.key[:, 0])
+    torch.testing.assert_close(key, attention.key.nodes()[:, 0])
+
+
+@settings(deadline=None, max_examples=40)
+@given(cases())
+def test_tables_of_all_features_change_nothing(case) -> None:
+    network, graphs = case
+    batch, tables = batch_of(network, graphs), network.tables()
+    with torch.no_grad():
+        for _ in range(2):  # the second time from what the first one left
+            found, wanted = network(batch, tables), network(batch)
+            torch.testing.assert_close(found[0], wanted[0], rtol=1e-9, atol=1e-9)
+            for one, other in zip(found[1], wanted[1], strict=True):
+                torch.testing.assert_close(one.weight, other.weight, rtol=1e-9, atol=1e-9)

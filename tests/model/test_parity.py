@@ -11,10 +11,11 @@ import torch
 from torch import nn
 
 from bi2scope.data.graph import CellGraph
-from bi2scope.model.attention import Attention, block_logits
+from bi2scope.model.attention import Attention
 from bi2scope.model.batch import GraphBatch, collate
 from bi2scope.model.config import ModelConfig
 from bi2scope.model.network import Bi2Former, FeatureLayout
+from bi2scope.model.selection import block_logits
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = Path(os.environ.get("BI2SCOPE_GOLDEN_DIR", ROOT.parent / "shared" / "golden"))
@@ -60,11 +61,13 @@ def reference(request: pytest.FixtureRequest) -> Golden:
     return golden(request.param)
 
 
+@torch.no_grad()
 def dense_scores(attention: Attention, batch: GraphBatch) -> np.ndarray:
     """(heads, genes, peaks) sigmoid of every logit on one chromosome, 0 elsewhere."""
-    scores = torch.zeros(attention.query.shape[1], len(attention.query), len(attention.key))
-    for bucket in batch.buckets:
-        logits = torch.sigmoid(block_logits(attention.query, attention.key, bucket))
+    query, key = attention.query.nodes(), attention.key.nodes()
+    scores = torch.zeros(query.shape[1], len(query), len(key))
+    for bucket in batch.padded():
+        logits = torch.sigmoid(block_logits(query, key, bucket))
         is_gene = torch.zeros(bucket.gene.numel(), dtype=torch.bool).index_fill_(0, bucket.real, True)
         for block, row, gene, peak, absent in zip(
             logits, is_gene.view_as(bucket.gene), bucket.gene, bucket.peak, bucket.no_peak, strict=True
@@ -74,8 +77,11 @@ def dense_scores(attention: Attention, batch: GraphBatch) -> np.ndarray:
 
 
 def dense_weights(attention: Attention) -> np.ndarray:
-    weights = torch.zeros(attention.query.shape[1], len(attention.query), len(attention.key))
-    weights[attention.head, attention.gene, attention.peak] = attention.weight
+    weights, links = (
+        torch.zeros(attention.query.heads, len(attention.query.slot), len(attention.key.slot)),
+        attention.links(),
+    )
+    weights[links.head, links.gene, links.peak] = links.weight
     return weights.numpy()
 
 

@@ -25,7 +25,8 @@ def test_the_worked_case_of_the_module() -> None:
     assert list(zip(reach.first.tolist(), reach.stop.tolist(), strict=True)) == [(0, 3), (1, 3), (4, 5)]
     assert reach.n_candidates.tolist() == [3, 2, 1]
     blocks = narrow_blocks(reach, np.zeros(3, np.int64), 2)
-    assert [part.tolist() for part in blocks] == [[0, 2], [2, 1], [0, 4], [3, 1]]
+    runs = (blocks.gene_start, blocks.n_genes, blocks.peak_start, blocks.n_peaks)
+    assert [part.tolist() for part in runs] == [[0, 2], [2, 1], [0, 4], [3, 1]]
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(1, 30), st.integers(1, 60), st.integers(1, 130), st.integers(1, 9))
@@ -39,7 +40,9 @@ def test_every_candidate_lies_in_its_genes_block_and_is_counted(
     wanted = candidates(layout, gene, peak)
     assert reach.n_candidates.tolist() == wanted.sum(axis=1).tolist()
     inside = np.zeros_like(wanted)
-    for start, many, first, peaks in zip(*narrow_blocks(reach, layout.gene_chromosome, at_most), strict=True):
+    blocks = narrow_blocks(reach, layout.gene_chromosome, at_most)
+    runs = (blocks.gene_start, blocks.n_genes, blocks.peak_start, blocks.n_peaks)
+    for start, many, first, peaks in zip(*runs, strict=True):
         assert many <= at_most
         assert not inside[start : start + many].any()
         inside[start : start + many, first : first + peaks] = True
@@ -74,8 +77,9 @@ def test_a_gene_without_candidates_has_no_links() -> None:
     batch = collate([graph], layout.gene_chromosome, layout.peak_chromosome, layout.window)
     assert batch.n_elsewhere.tolist() == [3, 1]
     attention = random_network(0, ModelConfig(id_dim=2, hidden=2, max_distance=10), layout, double=False)(batch)[1][0]
-    assert set(attention.gene.tolist()) == {1}
-    assert set(attention.peak.tolist()) <= {0, 1}
+    links = attention.links()
+    assert set(links.gene.tolist()) == {1}
+    assert set(links.peak.tolist()) <= {0, 1}
 
 
 def test_two_limits_are_refused() -> None:
@@ -102,7 +106,8 @@ def test_batches_of_the_loader_keep_the_limit(workers: int) -> None:
     ((found, _),) = PairLoader(multiome, layout, 12, workers).batches(pairs)
     assert found.max_distance == wanted.max_distance == 1_500_000
     assert torch.equal(found.n_elsewhere, wanted.n_elsewhere)
-    for one, other in zip(found.buckets, wanted.buckets, strict=True):
-        assert torch.equal(one.no_candidate(), other.no_candidate())
+    assert torch.equal(found.blocks, wanted.blocks)
+    for one, other in zip(found.padded(), wanted.padded(), strict=True):
+        assert torch.equal(one.no_candidate(found.places), other.no_candidate(wanted.places))
     whole = collate(graphs, layout.gene_chromosome, layout.peak_chromosome)
     assert (found.n_elsewhere > whole.n_elsewhere).any()

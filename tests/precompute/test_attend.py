@@ -76,10 +76,11 @@ def test_weights_are_the_models_own(case) -> None:
                 np.searchsorted(i, j) for i, j in ((graph.gene_index, links.gene), (graph.peak_index, links.peak))
             )
             dense[gene, peak] = links.weight
-            chosen = attention.head == head
-            found = dense[attention.gene[chosen].numpy(), attention.peak[chosen].numpy()]
-            np.testing.assert_allclose(found, attention.weight[chosen].numpy(), atol=2e-6)
-            assert dense.sum() == pytest.approx(float(attention.weight[chosen].sum()), abs=1e-4)
+            own_links = attention.links()
+            chosen = own_links.head == head
+            found = dense[own_links.gene[chosen].numpy(), own_links.peak[chosen].numpy()]
+            np.testing.assert_allclose(found, own_links.weight[chosen].numpy(), atol=2e-6)
+            assert dense.sum() == pytest.approx(float(own_links.weight[chosen].sum()), abs=1e-4)
 
 
 def test_a_cell_without_peaks_has_rows_without_links() -> None:
