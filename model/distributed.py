@@ -59,6 +59,11 @@ ALONE = Ranks()
 """One process."""
 
 
+def first_process() -> bool:
+    """Whether this process is to print and write: the only one, or the first that ``torchrun`` started."""
+    return int(os.environ.get("WORLD_SIZE", "1")) == 1 or os.environ.get("RANK", "0") == "0"
+
+
 @contextmanager
 def joined(device: torch.device) -> Iterator[Ranks]:
     """Meet the other processes that ``torchrun`` started, if it did; over NCCL on GPUs, over Gloo on CPUs."""

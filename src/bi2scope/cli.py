@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
@@ -23,6 +23,7 @@ from bi2scope.data.source import Source
 from bi2scope.model_verbs import import_checkpoint
 from bi2scope.options import with_source
 from bi2scope.reporting import report_accuracy, report_notes
+from bi2scope.train_verb import train
 
 EXIT_CODES: tuple[tuple[type[Bi2scopeError], int], ...] = (
     (InputError, 2),
@@ -149,50 +150,7 @@ def prepare(
     typer.echo(f"Wrote {out}. Train on it with: bi2scope train --cells {out} --out model.safetensors")
 
 
-@app.command()
-@with_source
-def train(
-    source: Source,
-    out: Annotated[Path, typer.Option("--out", help="Checkpoint to write (.safetensors).")],
-    protocol: Annotated[
-        Literal["paper", "bi2scope"],
-        typer.Option("--protocol", help="The paper's training, or the one that held up best on unseen cells."),
-    ] = "bi2scope",
-    epochs: Annotated[int | None, typer.Option("--epochs", min=1, help="Epochs; the protocol's when left out.")] = None,
-    seed: Annotated[int | None, typer.Option("--seed", min=0, help="Seed of splits, pairs and weights.")] = None,
-    hard_share: Annotated[
-        float | None,
-        typer.Option("--hard-share", min=0, max=1, help="Share of mismatches of two cells of one type (0 by default)."),
-    ] = None,
-    mismatch_ratio: Annotated[
-        float | None, typer.Option("--mismatch-ratio", help="Mismatched pairs per matched pair (1 by default).")
-    ] = None,
-    workers: Annotated[int, typer.Option("--workers", min=0, help="Processes that make batches beside training.")] = 0,
-    max_distance: Annotated[
-        str | None,
-        typer.Option("--max-distance", help="A gene attends to peaks so near its TSS only: 500kb, 500000, 2.5Mb."),
-    ] = None,
-    overwrite: OverwriteOption = False,
-) -> None:
-    """Train Bi2Former to tell matched cells from mismatched ones."""
-    from bi2scope.data.candidates import parse_distance
-    from bi2scope.data.files import require_absent
-    from bi2scope.data.reading import read_multiome
-    from bi2scope.model.checkpoint import save
-    from bi2scope.model.config import protocol_defaults
-    from bi2scope.model.training import train as train_model
-
-    require_absent(out, overwrite)
-    limit = None if max_distance is None else parse_distance(max_distance)
-    multiome = read_multiome(replace(source, seed=None))
-    report_notes(multiome.notes)
-    model_config, training_config = protocol_defaults(
-        protocol, epochs=epochs, seed=seed, hard_share=hard_share, mismatch_ratio=mismatch_ratio
-    )
-    trained = train_model(multiome, replace(model_config, max_distance=limit), training_config, workers=workers)
-    save(trained, out)
-    report_accuracy(trained.report)
-    typer.echo(f"Wrote {out}")
+app.command("train")(train)
 
 
 @app.command()

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -40,18 +41,40 @@ SOURCE_OPTIONS: dict[str, Any] = {
 
 def with_source(verb: Callable[..., None]) -> Callable[..., None]:
     """A verb with the options of :data:`SOURCE_OPTIONS` in place of its parameter ``source``."""
-    own = [each for each in inspect.signature(verb, eval_str=True).parameters.values() if each.name != "source"]
+    return with_fields("source", Source, SOURCE_OPTIONS)(verb)
+
+
+def with_fields(
+    parameter: str, cls: type, options: Mapping[str, Any]
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Put options in the place of a verb's parameter, which is the dataclass that they are the fields of.
+
+    Parameters
+    ----------
+    parameter
+        Name of the verb's parameter.
+    cls
+        The dataclass; an option that is not given has the field's default.
+    options
+        Annotated type of each field that is an option.
+    """
+    defaults = {field.name: field.default for field in fields(cls)}
     shared = [
-        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=option)
-        for name, option in SOURCE_OPTIONS.items()
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=defaults[name], annotation=option)
+        for name, option in options.items()
     ]
 
-    @functools.wraps(verb)
-    def taking_options(**values: Any) -> None:
-        source = Source(**{name: values.pop(name) for name in SOURCE_OPTIONS})
-        verb(source=source, **values)
+    def decorated(verb: Callable[..., None]) -> Callable[..., None]:
+        own = [each for each in inspect.signature(verb, eval_str=True).parameters.values() if each.name != parameter]
 
-    parameters = [*shared, *(each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in own)]
-    taking_options.__annotations__ = {each.name: each.annotation for each in parameters}
-    taking_options.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-    return taking_options
+        @functools.wraps(verb)
+        def taking_options(**values: Any) -> None:
+            made = cls(**{name: values.pop(name) for name in options})
+            verb(**{parameter: made}, **values)
+
+        parameters = [*shared, *(each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in own)]
+        taking_options.__annotations__ = {each.name: each.annotation for each in parameters}
+        taking_options.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        return taking_options
+
+    return decorated

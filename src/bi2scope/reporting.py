@@ -14,7 +14,11 @@ def report_notes(notes: Iterable[str]) -> None:
 
 
 def report_accuracy(report: dict[str, object]) -> None:
-    """Print the held-out accuracy beside the baseline and chance."""
-    from bi2scope.data.training_report import accuracy_sentence
+    """Print the held-out accuracy beside the baseline and chance, the other metrics, and why training stopped early."""
+    from bi2scope.data.training_report import accuracy_sentence, probability_sentence
 
-    typer.echo(accuracy_sentence(report))
+    if report.get("stopped"):
+        typer.echo(f"note: {report['stopped']}", err=True)
+    for sentence in (accuracy_sentence(report), probability_sentence(report)):
+        if sentence:
+            typer.echo(sentence)
