@@ -15,6 +15,7 @@ from bi2scope.model.attention import Projected
 from bi2scope.model.batch import GraphBatch, collate
 from bi2scope.model.config import ModelConfig
 from bi2scope.model.network import Bi2Former, FeatureLayout
+from bi2scope.model.selection import TopPeaks, block_logits, padded_top
 
 
 def random_layout(rng: np.random.Generator, n_genes: int, n_peaks: int, n_chromosomes: int) -> FeatureLayout:
@@ -72,6 +73,13 @@ def random_network(seed: int, config: ModelConfig, layout: FeatureLayout, *, dou
 def projected(nodes: torch.Tensor) -> Projected:
     """Queries or keys ``(n, heads, d)`` as they are, counts without a part in them."""
     return Projected(nodes, torch.arange(len(nodes)), nodes.new_zeros(len(nodes)), nodes.new_zeros(nodes.shape[1:]))
+
+
+def by_padded_blocks(query, key, batch: GraphBatch, places: int) -> TopPeaks:
+    """What other devices than a CPU do, on any device."""
+    queries, keys = query.nodes(), key.nodes()
+    shape = (query.heads, places)
+    return padded_top(batch, batch.padded(), shape, lambda bucket: block_logits(queries, keys, bucket))
 
 
 @st.composite

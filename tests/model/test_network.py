@@ -3,9 +3,10 @@ import pytest
 import torch
 from dense_network import dense_forward
 from hypothesis import given, settings
-from networks import cases, random_graph, random_layout, random_network
+from networks import by_padded_blocks, cases, random_graph, random_layout, random_network
 
 from bi2scope.data.graph import CellGraph
+from bi2scope.model import attention
 from bi2scope.model.batch import collate
 from bi2scope.model.config import ModelConfig
 
@@ -149,3 +150,35 @@ def test_tables_of_all_features_change_nothing(case) -> None:
             torch.testing.assert_close(found[0], wanted[0], rtol=1e-9, atol=1e-9)
             for one, other in zip(found[1], wanted[1], strict=True):
                 torch.testing.assert_close(one.weight, other.weight, rtol=1e-9, atol=1e-9)
+
+
+@settings(deadline=None, max_examples=40)
+@given(cases())
+def test_padded_products_train_as_the_kernel_does(case) -> None:
+    """What a GPU runs, on the CPU: logits and gradients."""
+    network, graphs = case
+    batch = batch_of(network, graphs)
+    found = []
+    with pytest.MonkeyPatch.context() as patch:
+        for choose in (attention.top_peaks, by_padded_blocks):
+            patch.setattr(attention, "top_peaks", choose)
+            logits = network(batch)[0]
+            gradients = torch.autograd.grad(logits[:, 1].sum(), list(network.parameters()), materialize_grads=True)
+            found.append((logits, *gradients))
+    for one, other in zip(*found, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-9, atol=1e-9)
+
+
+def test_mixed_precision_leaves_logits_in_float32() -> None:
+    rng = np.random.default_rng(5)
+    layout = random_layout(rng, 30, 120, 3)
+    network = random_network(2, ModelConfig(id_dim=8, hidden=8, layers=2, heads=2, dropout=0), layout, double=False)
+    graphs = [random_graph(rng, layout) for _ in range(3)]
+    batch = collate(graphs, layout.gene_chromosome, layout.peak_chromosome)
+    wanted = network(batch)[0]
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        logits, layers = network(batch)
+    assert all(layer.logit.dtype == torch.float32 for layer in layers)
+    torch.testing.assert_close(logits.float(), wanted, rtol=0.1, atol=0.1)
+    logits.float().sum().backward()
+    assert all(parameter.grad is not None and parameter.grad.isfinite().all() for parameter in network.parameters())

@@ -5,26 +5,18 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from networks import integer_cases, projected, random_graph, random_layout
+from networks import by_padded_blocks, integer_cases, projected, random_graph, random_layout
 
 from bi2scope.model import kernel
-from bi2scope.model.batch import GraphBatch, collate
+from bi2scope.model.batch import collate
 from bi2scope.model.random_attention import node_hashes
 from bi2scope.model.selection import (
-    TopPeaks,
-    block_logits,
     block_random_logits,
     ordered_top,
     padded_top,
     top_peaks,
     top_peaks_at_random,
 )
-
-
-def by_padded_blocks(query, key, batch: GraphBatch, places: int) -> TopPeaks:
-    queries, keys = query.nodes(), key.nodes()
-    shape = (query.heads, places)
-    return padded_top(batch, batch.padded(), shape, lambda bucket: block_logits(queries, keys, bucket))
 
 
 @pytest.mark.parametrize("choose", [top_peaks, by_padded_blocks])
