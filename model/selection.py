@@ -87,7 +87,7 @@ def padded_top(
         genes = bucket.gene.flatten()[bucket.real]
         peaks, values, above = (_of_real_genes(x, bucket) for x in (peaks, values, (product > 0).sum(-1)))
         found.append((genes, peaks, values, above))
-    dtype, device = found[0][2].dtype if found else torch.float32, batch.n_elsewhere.device
+    dtype, device = found[0][2].dtype if found else batch.genes.count.dtype, batch.n_elsewhere.device
     peak = torch.full((n_genes, heads, places), -1, dtype=torch.int64, device=device)
     logit = torch.full((n_genes, heads, places), -math.inf, dtype=dtype, device=device)
     n_above = torch.zeros((n_genes, heads), dtype=torch.int64, device=device)
