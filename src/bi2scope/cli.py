@@ -20,9 +20,10 @@ from bi2scope.data.errors import (
     TrainingError,
 )
 from bi2scope.data.source import Source
-from bi2scope.model_verbs import import_checkpoint
+from bi2scope.import_verb import import_checkpoint
 from bi2scope.options import with_source
 from bi2scope.reporting import report_accuracy, report_notes
+from bi2scope.search_verb import search
 from bi2scope.train_verb import train
 
 EXIT_CODES: tuple[tuple[type[Bi2scopeError], int], ...] = (
@@ -151,6 +152,7 @@ def prepare(
 
 
 app.command("train")(train)
+app.command("search")(search)
 
 
 @app.command()

@@ -1,4 +1,4 @@
-"""The verbs that make or fetch a model beside `train`."""
+"""The verb ``import-checkpoint``."""
 
 from __future__ import annotations
 
