@@ -212,14 +212,17 @@ class LinkLogits(torch.autograd.Function):
 
 
 def sum_by_row(weight: Tensor, value: Tensor, column: Tensor) -> Tensor:
-    """``(n_rows, d)`` sums of ``weight * value[column]``; the first and the last are ``(n_rows, places)``."""
+    """``(n_rows, d)`` sums of ``weight * value[column]``, as precise as ``weight``.
+
+    ``weight`` and ``column`` are ``(n_rows, places)``.
+    """
     if not len(value):
         return value.new_zeros(len(column), value.shape[1])
-    return F.embedding_bag(column, value, mode="sum", per_sample_weights=weight)
+    return F.embedding_bag(column, value.to(weight.dtype), mode="sum", per_sample_weights=weight)
 
 
 def sum_by_column(weight: Tensor, value: Tensor, column: Tensor, places: int, shape: torch.Size) -> Tensor:
-    """``sum of weight * value[row]`` per column, for rows of ``places`` links each.
+    """``sum of weight * value[row]`` per column, for rows of ``places`` links each, as precise as ``weight``.
 
     Parameters
     ----------
@@ -237,4 +240,5 @@ def sum_by_column(weight: Tensor, value: Tensor, column: Tensor, places: int, sh
     size = torch.zeros(n_columns, dtype=torch.int64, device=column.device).index_add(0, column, torch.ones_like(column))
     row = order.div(places, rounding_mode="floor")
     start = size.cumsum(0) - size
+    value = value.to(weight.dtype)
     return F.embedding_bag(row, value, start, mode="sum", per_sample_weights=weight[order]).view(shape)

@@ -121,7 +121,7 @@ class CrossAttentionLayer(nn.Module):
         value_peak = peaks.project(self.atac_value)
         heads = torch.arange(self.heads, device=value_gene.device)[:, None]
         column = (attention.peak.clamp(min=0) * self.heads + heads).flatten(0, 1)  # (n_genes * heads, 10)
-        weight = attention.weight.to(value_peak.dtype).flatten(0, 1)
+        weight = attention.weight.flatten(0, 1)
         to_gene = sum_by_row(weight, self._by_head(value_peak), column)
         to_peak = sum_by_column(
             weight.flatten(), self._by_head(value_gene), column.flatten(), weight.shape[1], self._heads_of(value_peak)

@@ -139,7 +139,8 @@ class TabledFeatures:
         for head, (own, times) in enumerate(by_head):
             share = weight[:, head].contiguous()
             of_count = _weights((share * self.count)[:, None], self.nodes)
-            total = F.embedding_bag(feature, own.contiguous(), self.nodes.start, mode="sum", per_sample_weights=share)
+            own = own.to(weight.dtype).contiguous()
+            total = F.embedding_bag(feature, own, self.nodes.start, mode="sum", per_sample_weights=share)
             sums.append(torch.addcmul(total, of_count, times))
         return torch.cat(sums, dim=1)
 
@@ -178,9 +179,9 @@ class HiddenFeatures:
 
     def total(self, weight: Tensor) -> Tensor:
         """``(n_graphs, heads, hidden)`` weighted sums over each graph."""
-        node = torch.arange(len(self.hidden), device=weight.device)
+        node, hidden = torch.arange(len(self.hidden), device=weight.device), self.hidden.to(weight.dtype)
         sums = [
-            F.embedding_bag(node, self.hidden, self.nodes.start, mode="sum", per_sample_weights=one.contiguous())
+            F.embedding_bag(node, hidden, self.nodes.start, mode="sum", per_sample_weights=one.contiguous())
             for one in weight.unbind(1)
         ]
         return torch.stack(sums, dim=1)
