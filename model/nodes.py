@@ -101,7 +101,8 @@ class FeatureTable:
     def of(self, linear: nn.Linear) -> tuple[Tensor, Tensor]:
         """``(n_features, out)`` per feature and ``(out,)`` per unit of count."""
         if linear not in self._known:
-            self._known[linear] = split_projection(linear, self.embedding, self.static)
+            table, per_count = split_projection(linear, self.embedding, self.static)
+            self._known[linear] = table, per_count.detach()
         return self._known[linear]
 
 
