@@ -26,7 +26,7 @@ from bi2scope.data.multiome import Multiome
 from bi2scope.model.alignment import MIN_OVERLAP, aligned
 from bi2scope.model.config import ModelConfig, TrainingConfig
 from bi2scope.model.features import GENE_COLUMNS, PEAK_COLUMNS, Normalisation, feature_layout
-from bi2scope.model.network import Bi2Former, StaticFactors, Tables
+from bi2scope.model.network import Bi2Former, FeatureLayout, StaticFactors, Tables
 
 FORMAT = "bi2scope-checkpoint"
 FORMAT_VERSION = 1
@@ -142,16 +142,66 @@ def load(path: str | Path) -> Trained:
         training_config = TrainingConfig.from_dict(configuration["training"])
         features = json.loads(metadata["features"])
         genes, peaks = _table(features["genes"], GENE_COLUMNS), _table(features["peaks"], PEAK_COLUMNS)
-        normalisation = Normalisation(**{k: tuple(v) for k, v in json.loads(metadata["normalisation"]).items()})
-        report, dataset_digest = json.loads(metadata["report"]), metadata["dataset_digest"]
-        network = Bi2Former(model_config, feature_layout(genes, peaks, normalisation, model_config.max_distance))
-    except (KeyError, TypeError, ValueError, ConfigurationError) as error:
+        normalisation = _normalisation(json.loads(metadata["normalisation"]))
+        report, dataset_digest = dict(json.loads(metadata["report"])), metadata["dataset_digest"]
+        layout = _layout(genes, peaks, normalisation, model_config.max_distance)
+    except (
+        KeyError,
+        TypeError,
+        ValueError,
+        AttributeError,
+        OverflowError,
+        RecursionError,
+        ConfigurationError,
+    ) as error:
         raise CheckpointError(
             f"{target}: the checkpoint's description cannot be used: {type(error).__name__}: {error}.",
             "Train the model again, or fetch the file again.",
         ) from error
+    _check_sizes(model_config, (len(genes), len(peaks)), tensors, target)
+    network = Bi2Former(model_config, layout)
     _fill(network, tensors, target)
     return Trained(network.eval(), model_config, training_config, genes, peaks, normalisation, report, dataset_digest)
+
+
+def _normalisation(values: dict[str, list[float]]) -> Normalisation:
+    found = Normalisation(**{name: tuple(map(float, value)) for name, value in values.items()})
+    numbers = np.array([found.location, found.scale], dtype=np.float64)
+    if numbers.shape != (2, 4) or not np.isfinite(numbers).all() or not (numbers[1] > 0).all():
+        raise ValueError("normalisation is not four finite locations and four scales above 0")
+    return found
+
+
+def _layout(
+    genes: pd.DataFrame, peaks: pd.DataFrame, normalisation: Normalisation, max_distance: int | None
+) -> FeatureLayout:
+    with np.errstate(over="ignore", invalid="ignore"):
+        layout = feature_layout(genes, peaks, normalisation, max_distance)
+    if not np.isfinite(layout.gene_attributes).all():
+        raise ValueError("the attributes of the genes are not finite")
+    for name, codes in (("genes", layout.gene_chromosome), ("peaks", layout.peak_chromosome)):
+        if (np.diff(codes) < 0).any():
+            raise ValueError(f"the {name} are not in genome order")
+    return layout
+
+
+def _check_sizes(
+    config: ModelConfig, n_features: tuple[int, int], tensors: dict[str, torch.Tensor], path: Path
+) -> None:
+    """Refuse a configuration that is not that of the parameters before a network of its size is made."""
+    n_layers = len({name.split(".")[1] for name in tensors if name.startswith("cross_attention_layers.")})
+    if config.layers != n_layers:
+        raise CheckpointError(
+            f"{path}: there are parameters of {n_layers} layer(s) in it; its configuration wants {config.layers}.",
+            _TWO_MODELS,
+        )
+    wanted = {
+        "rna_idembedding.weight": (n_features[0], config.id_dim),
+        "atac_idembedding.weight": (n_features[1], config.id_dim),
+        "fc1.weight": (config.hidden, 2 * config.hidden),
+    }
+    for name, shape in wanted.items():
+        _check_shape(name, tuple(tensors[name].shape) if name in tensors else None, shape, path)
 
 
 def _read(path: Path) -> tuple[dict[str, str], dict[str, torch.Tensor]]:
@@ -183,17 +233,28 @@ def _check_format(path: Path, metadata: dict[str, str]) -> None:
         )
 
 
+_TWO_MODELS = "The file is damaged or was put together from two models."
+
+
 def _fill(network: Bi2Former, tensors: dict[str, torch.Tensor], path: Path) -> None:
     wanted = {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
-    found = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
-    for name in sorted({*wanted, *found}):
-        if wanted.get(name) != found.get(name):
-            raise CheckpointError(
-                f"{path}: parameter {name} is {_shape(found.get(name))} in the file; "
-                f"its configuration wants {_shape(wanted.get(name))}.",
-                "The file is damaged or was put together from two models.",
-            )
+    for name in sorted({*wanted, *tensors}):
+        found = tensors.get(name)
+        _check_shape(name, None if found is None else tuple(found.shape), wanted.get(name), path)
+        if found is not None and found.dtype != torch.float32:
+            kind = str(found.dtype).removeprefix("torch.")
+            raise CheckpointError(f"{path}: parameter {name} holds {kind}; float32 was wanted.", _TWO_MODELS)
+        if found is not None and not torch.isfinite(found).all():
+            raise CheckpointError(f"{path}: parameter {name} holds values that are not finite.", _TWO_MODELS)
     network.load_state_dict(tensors)
+
+
+def _check_shape(name: str, found: tuple[int, ...] | None, wanted: tuple[int, ...] | None, path: Path) -> None:
+    if found != wanted:
+        raise CheckpointError(
+            f"{path}: parameter {name} is {_shape(found)} in the file; its configuration wants {_shape(wanted)}.",
+            _TWO_MODELS,
+        )
 
 
 def _shape(shape: tuple[int, ...] | None) -> str:
@@ -212,6 +273,29 @@ def _columns(table: pd.DataFrame) -> dict[str, list[Any]]:
 
 
 def _table(columns: dict[str, list[Any]], wanted: tuple[str, ...]) -> pd.DataFrame:
+    """Features out of their columns, checked; ValueError and the like if they cannot be features."""
     table = pd.DataFrame({column: columns[column] for column in wanted})
-    table.index = pd.Index(columns["id"], dtype=object)
+    names = columns["id"]
+    if not all(isinstance(name, str) for name in names) or len(set(names)) != len(names):
+        raise ValueError("the ids of the features are not texts that differ")
+    for column in wanted:
+        kinds = {type(value) for value in columns[column]}
+        if not kinds <= _KINDS[column]:
+            raise ValueError(f"{column} of the features holds {', '.join(sorted(kind.__name__ for kind in kinds))}")
+    if table.select_dtypes("number").isna().any(axis=None) or not (table["start"] < table["end"]).all():
+        raise ValueError("the features have no places")
+    table.index = pd.Index(names, dtype=object)
     return table
+
+
+_KINDS: dict[str, set[type]] = {
+    "name": {str},
+    "chrom": {str},
+    "start": {int},
+    "end": {int},
+    "strand": {str},
+    "means": {int, float},
+    "variances_norm": {int, float},
+    "highly_variable": {bool},
+}
+"""Types of the values of each column, as JSON gives them back."""

@@ -1,11 +1,17 @@
+import contextlib
+import functools
 import json
 import pickle
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import hypothesis
 import pandas as pd
 import pytest
 import torch
+from hypothesis import HealthCheck, given
+from hypothesis import strategies as st
 from multiomes import random_multiome
 from safetensors import safe_open
 from safetensors.torch import save_file
@@ -129,6 +135,105 @@ def test_parameters_of_another_size_are_named(trained: Trained, tmp_path: Path) 
     configuration["model"]["depth"] = 3
     save_file(tensors, path, metadata | {"configuration": json.dumps(configuration)})
     with pytest.raises(CheckpointError, match="no setting named depth"):
+        load(path)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"hidden": 8}, r"fc1\.weight is 4 x 8 in the file; its configuration wants 8 x 16"),
+        (
+            {"id_dim": 10**11},
+            r"rna_idembedding\.weight is 15 x 3 in the file; its configuration wants 15 x 100000000000",
+        ),
+        ({"layers": 10**9}, r"parameters of 2 layer\(s\) in it; its configuration wants 1000000000"),
+        ({"heads": 1}, r"_out_proj\.bias is 4 in the file; its configuration wants absent"),
+        ({"hidden": "4"}, "description cannot be used: TypeError"),
+        ({"hidden": None}, "description cannot be used: TypeError"),
+    ],
+)
+def test_another_configuration_is_named(trained: Trained, tmp_path: Path, changes: dict[str, Any], said: str) -> None:
+    """And no network of its size is made."""
+    path = tmp_path / "model.safetensors"
+    save(trained, path)
+    tensors, metadata = read(path)
+    configuration = json.loads(metadata["configuration"])
+    configuration["model"] |= changes
+    save_file(tensors, path, metadata | {"configuration": json.dumps(configuration)})
+    with pytest.raises(CheckpointError, match=said):
+        load(path)
+
+
+@pytest.mark.parametrize(
+    ("tensor", "said"),
+    [
+        (torch.zeros(2, dtype=torch.float64), "holds float64; float32 was wanted"),
+        (torch.zeros(2, dtype=torch.int64), "holds int64; float32 was wanted"),
+        (torch.tensor([0.0, float("inf")]), "holds values that are not finite"),
+    ],
+)
+def test_parameters_that_are_no_float32_are_named(
+    trained: Trained, tmp_path: Path, tensor: torch.Tensor, said: str
+) -> None:
+    path = tmp_path / "model.safetensors"
+    save(trained, path)
+    tensors, metadata = read(path)
+    save_file(tensors | {"fc3.bias": tensor}, path, metadata)
+    with pytest.raises(CheckpointError, match=rf"fc3\.bias {said}"):
+        load(path)
+
+
+def _places(value: Any, at: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """Paths to everything in a JSON value."""
+    inside = value.items() if isinstance(value, dict) else enumerate(value[:3]) if isinstance(value, list) else ()
+    return [at, *(place for key, each in inside for place in _places(each, (*at, key)))]
+
+
+_ODD = [None, True, -1, 0, 3, 1e308, "", "chr1", [], {}, [1], {"a": 1}, 10**30]
+
+
+@hypothesis.settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.data())
+def test_a_damaged_description_is_read_or_refused_in_words(
+    trained: Trained, tmp_path: Path, data: st.DataObject
+) -> None:
+    """Anything in the JSON replaced or taken out: a model, or the exception for it, and never another."""
+    path = tmp_path / "model.safetensors"
+    save(trained, path)
+    tensors, metadata = read(path)
+    key = data.draw(st.sampled_from(["configuration", "features", "normalisation", "report"]))
+    document = json.loads(metadata[key])
+    place = data.draw(st.sampled_from(_places(document)))
+    odd = data.draw(st.sampled_from(_ODD))
+    if not place:
+        document = odd
+    else:
+        parent = functools.reduce(lambda value, step: value[step], place[:-1], document)
+        if data.draw(st.booleans()):
+            parent[place[-1]] = odd
+        else:
+            del parent[place[-1]]
+    save_file(tensors, path, metadata | {key: json.dumps(document)})
+    try:
+        found = load(path)
+    except CheckpointError as error:
+        assert str(path) in error.message  # noqa: PT017
+        return
+    assert isinstance(found.report, dict)
+
+
+@hypothesis.settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(position=st.floats(0, 1), byte=st.integers(0, 255), cut=st.booleans())
+def test_a_damaged_file_is_read_or_refused_in_words(
+    trained: Trained, tmp_path: Path, position: float, byte: int, cut: bool
+) -> None:
+    path = tmp_path / "model.safetensors"
+    save(trained, path)
+    damaged = bytearray(path.read_bytes())
+    place = int(position * (len(damaged) - 1))
+    damaged[place] = byte
+    path.write_bytes(damaged[:place] if cut else damaged)
+    with contextlib.suppress(CheckpointError):
         load(path)
 
 

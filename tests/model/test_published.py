@@ -262,7 +262,7 @@ def test_orders_of_chromosomes_as_they_are_written(reading: Reading, tmp_path: P
         parse_chromosome_order(str(tmp_path / "bytes"), reading)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.data())
 def test_any_change_of_a_shape_is_refused_in_words(data: st.DataObject) -> None:
     """Whatever is cut off, added or left out: the exception for it, and never another."""
