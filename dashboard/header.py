@@ -21,6 +21,15 @@ VIEW_LABELS: dict[View, str] = {
 }
 
 
+CONTROLS = {
+    "random-weights": "It was not trained at all.",
+    "shuffled-labels": "It was trained on pairs whose labels were shuffled.",
+    "uniform-attention": "It weighs all links of a gene the same.",
+    "random-peaks": "Its links go to peaks chosen at random.",
+}
+"""What sets each control apart from the model."""
+
+
 def counts_text(dataset: DatasetInfo) -> str:
     """Size of the data set and of the store."""
     return f"{dataset.n_cells:,} cells · {dataset.n_genes:,} genes · {dataset.n_peaks:,} peaks · k_max {dataset.k_max}"
@@ -32,16 +41,17 @@ def percent(share: float) -> str:
 
 
 def accuracy_text(report: TrainingReport) -> str:
-    """Held-out accuracy beside the baseline and chance."""
+    """Held-out accuracy beside the baseline and chance; a control is named first."""
+    control = "" if report.control is None else f"control {report.control} · "
     baseline = "" if report.baseline_accuracy is None else f" · baseline {report.baseline_accuracy:.2f}"
-    return f"held-out accuracy {report.test.accuracy:.2f}{baseline} · chance {report.chance:.2f}"
+    return f"{control}held-out accuracy {report.test.accuracy:.2f}{baseline} · chance {report.chance:.2f}"
 
 
 def accuracy_badge(report: TrainingReport | None) -> dmc.Badge:
     """The badge that is always in sight."""
     if report is None:
         return dmc.Badge("no record of the training", color="gray", variant="light", tt="none", size="lg")
-    good = report.test.accuracy >= RELIABLE
+    good = report.test.accuracy >= RELIABLE and report.control is None
     return dmc.Badge(
         accuracy_text(report),
         color="teal" if good else "orange",
@@ -56,6 +66,11 @@ def reliability_warning(report: TrainingReport | None) -> dmc.Alert | None:
     """An honest sentence when the model does not tell pairs apart well; nothing when it does."""
     if report is None:
         text = "The store has no record of how its model was trained, so nothing is known of how far to trust it."
+    elif report.control is not None:
+        text = (
+            f"This is not the model but the control {report.control}, made to compare the model with. "
+            f"{CONTROLS[report.control]} What its attention shows, the model's must surpass."
+        )
     elif report.test.accuracy < RELIABLE:
         beaten = (
             f"; the baseline ({report.baseline_name}) is right on {percent(report.baseline_accuracy)}"

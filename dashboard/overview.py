@@ -51,12 +51,16 @@ def training_parts(report: TrainingReport | None) -> Parts:
     """Sentence, metrics and curves; or that there is no record."""
     if report is None:
         return [dmc.Text("The store has no record of the training.", c="dimmed"), html.Div(id=ids.CURVES)]
+    control = "" if report.control is None else f"Control {report.control}, not the model. "
+    kept = f"Epoch {report.best_epoch} was kept, the best on the validation pairs. "
+    if report.best_epoch == 0:
+        kept = "The network was not trained. "
     unseen = "cells" if report.split == "cells" else "pairs (its cells may occur in training pairs)"
     return [
         html.P(
-            f"Protocol “{report.protocol}”: {report.n_train:,} training, {report.n_validation:,} validation and "
-            f"{report.n_test:,} test pairs; the test has {unseen} that the training never saw. "
-            f"Epoch {report.best_epoch} was kept, the best on the validation pairs. Baseline: {report.baseline_name}.",
+            f"{control}Protocol “{report.protocol}”: {report.n_train:,} training, {report.n_validation:,} validation "
+            f"and {report.n_test:,} test pairs; the test has {unseen} that the training never saw. "
+            f"{kept}{'' if report.stopped is None else report.stopped + ' '}Baseline: {report.baseline_name}.",
             className="caption",
         ),
         metrics_table(report),
@@ -70,6 +74,7 @@ def metrics_table(report: TrainingReport) -> dmc.Table:
     names = {
         "accuracy": "Accuracy",
         "auroc": "AUROC",
+        **({"auprc": "AUPRC", "ece": "Calibration error"} if test.auprc is not None else {}),
         "precision_matched": "Precision, matched",
         "recall_matched": "Recall, matched",
         "precision_mismatched": "Precision, mismatched",
@@ -80,6 +85,7 @@ def metrics_table(report: TrainingReport) -> dmc.Table:
     others = {
         "accuracy": (three(report.baseline_accuracy), three(report.chance)),
         **dict.fromkeys(("auroc", "accuracy_easy", "accuracy_hard"), ("", "0.500")),
+        "auprc": ("", three(test.base_rate)),
     }
     rows = [
         [label, three(getattr(test, key)), three(getattr(validation, key)), *others.get(key, ("", ""))]

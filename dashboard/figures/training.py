@@ -39,6 +39,8 @@ def training_figure(report: TrainingReport, scheme: Scheme = "light") -> go.Figu
     level(figure, report.chance, f"chance {report.chance:.2f}", colours.muted)
     if report.baseline_accuracy is not None:
         level(figure, report.baseline_accuracy, f"baseline {report.baseline_accuracy:.2f}", colours.muted)
+    if report.best_epoch == 0:  # the network before the first epoch has no curve
+        return figure
     figure.add_vline(x=report.best_epoch, line={"color": colours.line, "width": 1, "dash": "dot"})
     figure.add_annotation(
         x=report.best_epoch, y=0.36, text=f"kept: epoch {report.best_epoch}", showarrow=False, yanchor="bottom",

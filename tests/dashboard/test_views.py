@@ -14,6 +14,7 @@ from bi2scope.dashboard import cell, celltype, header, ids, overview, tf
 from bi2scope.dashboard.address import Shown
 from bi2scope.dashboard.client import ClientError, Cut
 from bi2scope.dashboard.controls import cut_controls, cut_data, cut_of, k_marks
+from bi2scope.dashboard.figures.training import training_figure
 from bi2scope.dashboard.links import LINK_COLUMNS, LINK_FIELDS, link_columns, peak_rows
 from bi2scope.dashboard.page import page, shell
 from bi2scope.dashboard.settings import Settings
@@ -50,6 +51,19 @@ def test_a_reliable_model_gets_no_warning() -> None:
 def test_a_store_without_a_record_of_training_says_so() -> None:
     assert "no record" in text_of(header.accuracy_badge(None))
     assert "nothing is known" in text_of(header.reliability_warning(None))
+
+
+@pytest.mark.parametrize("control", list(header.CONTROLS))
+def test_a_control_is_never_passed_off_as_the_model(control: str) -> None:
+    given = report(0.9).model_copy(update={"control": control, "best_epoch": 0, "history": [], "stopped": "Why."})
+    badge = header.accuracy_badge(given)
+    assert badge.color == "orange"
+    assert text_of(badge).startswith(f"control {control} · held-out accuracy 0.90")
+    assert f"not the model but the control {control}" in text_of(header.reliability_warning(given))
+    said = text_of(overview.training_parts(given))
+    assert f"Control {control}, not the model." in said
+    assert "The network was not trained. Why. Baseline" in said
+    assert not training_figure(given).layout.shapes[2:]
 
 
 # --- page -----------------------------------------------------------------------------------------------------------
@@ -285,6 +299,15 @@ def test_accuracy_against_easy_and_hard_mismatches_is_shown_where_there_is_one()
         ["Accuracy, easy mismatches", "0.900", "0.900", "", "0.500"],
         ["Accuracy, hard mismatches", "0.520", "0.520", "", "0.500"],
     ]
+
+
+def test_precision_stands_beside_its_base_rate_where_it_was_measured() -> None:
+    given = report()
+    test = given.test.model_copy(update={"auprc": 0.9, "base_rate": 0.25, "ece": 0.03})
+    validation = given.validation.model_copy(update={"auprc": 0.8, "base_rate": 0.25, "ece": 0.04})
+    rows = overview.metrics_table(given.model_copy(update={"test": test, "validation": validation})).data["body"]
+    assert rows[2:4] == [["AUPRC", "0.900", "0.800", "", "0.250"], ["Calibration error", "0.030", "0.040", "", ""]]
+    assert not {"AUPRC", "Calibration error"} & {row[0] for row in overview.metrics_table(given).data["body"]}
 
 
 def test_a_split_over_pairs_is_not_passed_off_as_one_over_cells() -> None:

@@ -21,7 +21,8 @@ from bi2scope.model.configuration import write_configuration
 from bi2scope.model.distributed import Ranks, SharedDropout, plain_dropout, tell_dropout
 from bi2scope.model.features import Normalisation, feature_layout
 from bi2scope.model.loader import PairLoader
-from bi2scope.model.training import train
+from bi2scope.model.resume import state_path
+from bi2scope.model.training import Execution, train
 
 
 @given(st.integers(0, 50), st.integers(0, 40), st.integers(1, 7))
@@ -71,9 +72,14 @@ def test_shared_dropout_is_that_of_the_whole_batch() -> None:
     assert type(network[0]) is nn.Dropout
 
 
-@pytest.mark.parametrize("control", [None, "uniform-attention"])
-def test_two_processes_train_the_model_of_one(tmp_path: Path, control: str | None) -> None:
-    """The same command under torchrun; the last batch of an epoch is one pair, so one process has none of it."""
+@pytest.mark.parametrize(
+    ("control", "resume"), [(None, False), pytest.param("uniform-attention", True, marks=pytest.mark.slow)]
+)
+def test_two_processes_train_the_model_of_one(tmp_path: Path, control: str | None, resume: bool) -> None:
+    """The same command under torchrun; the last batch of an epoch is one pair, so one process has none of it.
+
+    With ``resume``, one process trained the first epoch and was stopped.
+    """
     rna, atac = write_h5ad_pair(tmp_path, random_multiome(3, n_cells=60))
     model, config = protocol_defaults("bi2scope", epochs=2, seed=4, mismatch_ratio=2)
     model = replace(model, id_dim=8, hidden=8, heads=2)
@@ -82,8 +88,13 @@ def test_two_processes_train_the_model_of_one(tmp_path: Path, control: str | Non
     out = tmp_path / "model.safetensors"
     launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "bi2scope"]
     files = ["--rna", str(rna), "--atac", str(atac), "--config", str(tmp_path / "small.json"), "--out", str(out)]
+    if resume:
+        execution = Execution(state=state_path(out), on_epoch=stop)
+        with pytest.raises(RuntimeError, match="stopped"):
+            train(read_h5ad_pair(rna, atac), model, config, progress=False, execution=execution)
+    options = ["--device", "cpu", "--history", str(tmp_path / "history.csv"), *(["--resume"] if resume else [])]
     done = subprocess.run(
-        [*launch, "train", *files, "--device", "cpu", "--history", str(tmp_path / "history.csv")],
+        [*launch, "train", *files, *options],
         capture_output=True,
         text=True,
         check=False,
@@ -103,3 +114,8 @@ def test_two_processes_train_the_model_of_one(tmp_path: Path, control: str | Non
         torch.testing.assert_close(mine, other, atol=1e-4, rtol=1e-4, msg=name)
     assert len((tmp_path / "history.csv").read_text().splitlines()) == 3
     assert not list(tmp_path.glob("*resume*"))
+
+
+def stop(history: list[object]) -> None:
+    """End a training after an epoch."""
+    raise RuntimeError("stopped")

@@ -211,7 +211,7 @@ def test_a_killed_process_goes_on_where_it_was(tmp_path: Path) -> None:
     files = ["--rna", str(rna), "--atac", str(atac), "--config", str(tmp_path / "small.json"), "--out", str(out)]
     command = [sys.executable, "-m", "bi2scope", "train", *files, "--save-every", "1"]
     with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
-        until = time.monotonic() + 120
+        until = time.monotonic() + 200
         while not in_the_middle(state) and time.monotonic() < until:
             assert process.poll() is None, "it ended before it was killed"
             time.sleep(0.002)
