@@ -1,16 +1,52 @@
-"""The attention of one cell as the store keeps it: the highest links of every gene, layer by layer and head by head."""
+"""Attention as the store keeps it: the highest links of every gene of a cell, layer by layer and head by head."""
 
 from __future__ import annotations
+
+from collections.abc import Iterator
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from bi2scope.data.attention import WEIGHTED_PER_ROW, CellAttention, score_of, softmax_denominator
-from bi2scope.data.graph import CellGraph
+from bi2scope.data.graph import CellGraph, cell_graph
+from bi2scope.data.multiome import Multiome
 from bi2scope.model.batch import GraphBatch, collate
 from bi2scope.model.checkpoint import Trained
 from bi2scope.model.selection import TopPeaks, top_peaks, top_peaks_at_random
+from bi2scope.precompute.sweep import Sweep, can_sweep, needs_negative_logits
+
+_CELLS_AT_ONCE = 256
+"""Cells of one sweep: some 150 MB of links of PBMC cells at 50 links per gene."""
+
+
+def attend_cells(
+    trained: Trained, multiome: Multiome, k_max: int, cells: range, threads: int = 1
+) -> Iterator[list[list[CellAttention]]]:
+    """Attention of one cell after another, each as :func:`attend` gives it; many at once where the model allows it.
+
+    Parameters
+    ----------
+    trained
+        The model.
+    multiome
+        Cells over the model's features (:meth:`Trained.align`).
+    k_max
+        Links kept per gene.
+    cells
+        Positions of the cells, one after another.
+    threads
+        Threads that share the work of a sweep.
+    """
+    if not can_sweep(trained):
+        for cell in cells:
+            yield attend(trained, cell_graph(multiome, cell, cell), k_max)
+        return
+    sweep, alone = Sweep(trained, multiome, k_max, threads), needs_negative_logits(multiome)
+    for first in range(cells.start, cells.stop, _CELLS_AT_ONCE):
+        stop = min(first + _CELLS_AT_ONCE, cells.stop)
+        for cell, attention in zip(range(first, stop), sweep.attend(first, stop), strict=True):
+            yield attend(trained, cell_graph(multiome, cell, cell), k_max) if alone[cell] else attention
 
 
 @torch.no_grad()
