@@ -10,7 +10,8 @@ from bi2scope.data.pairs import Mismatches
 
 CountScale = Literal["raw", "log1p"]
 AttributeScale = Literal["raw", "standardised"]
-EmbeddingInit = Literal["normal", "svd"]
+EmbeddingInit = Literal["normal", "svd", "joint"]
+AttentionInit = Literal["normal", "aligned"]
 AttentionKind = Literal["learned", "uniform", "random"]
 Split = Literal["cells", "pairs"]
 Negatives = Literal["fixed", "fresh"]
@@ -54,13 +55,17 @@ class ModelConfig:
     gene_attributes
         Whether means, variances_norm, strand and highly_variable enter as they are or standardised over the genes.
     embedding_init
-        How the ID embeddings start: standard normal, as published, or from a truncated SVD of the training counts.
+        How the ID embeddings start: standard normal, as published, or from a truncated SVD of the training counts,
+        ``svd`` of each modality or ``joint`` of the covariance of the two (:mod:`bi2scope.model.initialise`).
     max_distance
         Bases between a gene's TSS and the middle of a peak that it may attend to, at most
         (:mod:`bi2scope.data.candidates`); ``None``, as published, is every peak of the chromosome.
     attention
         ``learned``, as published, or that of a control: ``uniform`` gives the links that the model chooses equal
         weights, ``random`` chooses peaks at random among the candidates (:mod:`bi2scope.model.attention`).
+    attention_init
+        How the first layer's queries and keys start: at random, as published, or ``aligned``, as one map of the ID
+        embeddings, with logits of standard deviation 1 (:mod:`bi2scope.model.initialise`).
 
     Raises
     ------
@@ -78,6 +83,7 @@ class ModelConfig:
     embedding_init: EmbeddingInit = "normal"
     max_distance: int | None = None
     attention: AttentionKind = "learned"
+    attention_init: AttentionInit = "normal"
 
     def __post_init__(self) -> None:
         for name in ("id_dim", "hidden", "layers", "heads"):
@@ -95,6 +101,7 @@ class ModelConfig:
         _check_choice("gene_attributes", self.gene_attributes, get_args(AttributeScale))
         _check_choice("embedding_init", self.embedding_init, get_args(EmbeddingInit))
         _check_choice("attention", self.attention, get_args(AttentionKind))
+        _check_choice("attention_init", self.attention_init, get_args(AttentionInit))
 
     def as_dict(self) -> dict[str, Any]:
         """The configuration as plain values, without the settings of ``_SINCE`` that are at their defaults.
@@ -109,7 +116,7 @@ class ModelConfig:
         return cls(**_known(cls, values))
 
 
-_SINCE: dict[str, Any] = {"max_distance": None, "attention": "learned"}
+_SINCE: dict[str, Any] = {"max_distance": None, "attention": "learned", "attention_init": "normal"}
 """Settings of the model that came later, with the value that stands for models without them."""
 
 _SINCE_IN_TRAINING: dict[str, Any] = {
@@ -118,6 +125,7 @@ _SINCE_IN_TRAINING: dict[str, Any] = {
     "clip_norm": None,
     "class_balanced_loss": False,
     "control": None,
+    "attention_rate": 1.0,
 }
 """The same of its training."""
 
@@ -172,6 +180,9 @@ class TrainingConfig:
         Of splits, pairs, weights and dropout.
     control
         What is trained in the place of the model, to compare (:mod:`bi2scope.model.controls`); ``None`` is the model.
+    attention_rate
+        Share of the learning rate that ID embeddings, queries and keys have: what the logits are made of. Below 1 it
+        keeps scores near their start, when that start is of the data.
 
     Raises
     ------
@@ -200,6 +211,7 @@ class TrainingConfig:
     clip_norm: float | None = None
     class_balanced_loss: bool = False
     control: Control | None = None
+    attention_rate: float = 1.0
 
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size", "min_cells", "mismatches_per_cell"):
@@ -209,7 +221,11 @@ class TrainingConfig:
         for name in ("node_dropout", "averaging", "warmup"):
             _check(name, getattr(self, name), 0, below=1)
         Mismatches(self.mismatch_ratio, self.hard_share)  # checks both
-        for name, value in (("learning_rate", self.learning_rate), ("clip_norm", self.clip_norm)):
+        for name, value in (
+            ("learning_rate", self.learning_rate),
+            ("clip_norm", self.clip_norm),
+            ("attention_rate", self.attention_rate),
+        ):
             if value is not None and not 0 < value < float("inf"):
                 raise ConfigurationError(f"{name} is {value:g}; it must be above 0.")
         if self.patience is not None:
@@ -251,13 +267,19 @@ _PAPER = (
 
 _BI2SCOPE = (
     ModelConfig(
-        id_dim=32, hidden=128, dropout=0.2, counts="log1p", gene_attributes="standardised", embedding_init="svd"
+        id_dim=32,
+        hidden=128,
+        dropout=0.2,
+        counts="log1p",
+        gene_attributes="standardised",
+        embedding_init="joint",
+        attention_init="aligned",
     ),
     TrainingConfig(
         protocol="bi2scope",
         split="cells",
         negatives="fresh",
-        epochs=6,
+        epochs=10,
         batch_size=16,
         optimiser="adamw",
         learning_rate=2e-3,
@@ -265,6 +287,7 @@ _BI2SCOPE = (
         schedule="cosine",
         node_dropout=0.5,
         min_cells=10,
+        attention_rate=0.1,
     ),
 )
 
@@ -284,7 +307,8 @@ def protocol_defaults(
     protocol
         ``paper``: the published code's settings. ``bi2scope``: settings that hold up on unseen cells; departures from
         the paper are the split by cell, fresh mismatches, log counts, standardised attributes, rare features left
-        out, ID embeddings that start from a truncated SVD of the training counts, AdamW and a cosine schedule.
+        out, ID embeddings, queries and keys that start from the covariance of genes and peaks in the training cells
+        and learn at a tenth of the rate, AdamW and a cosine schedule; ``docs/recipe.md`` says what each buys.
     epochs, seed, hard_share, mismatch_ratio
         Take the place of the protocol's when given.
 

@@ -1,6 +1,7 @@
 """Controls: what the model is compared with, made by the same code from the same data, split and seed.
 
-- ``random-weights``: the network before the first step, with its ID embeddings as they start.
+- ``random-weights``: the network before the first step, with its ID embeddings, queries and keys as they start:
+  from the data, if the configuration says so (:mod:`bi2scope.model.initialise`).
 - ``shuffled-labels``: trained with the labels permuted among the training pairs; validation and test are honest.
 - ``uniform-attention``: trained with equal weights in the place of the softmax over scores.
 - ``random-peaks``: trained with links to peaks chosen at random among the candidates.

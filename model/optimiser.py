@@ -10,11 +10,32 @@ from torch import Tensor, nn
 
 from bi2scope.model.config import TrainingConfig
 
+_SHARE = "share"
+"""Key of a group of parameters that has a share of the learning rate."""
+
+_OF_LOGITS = ("rna_idembedding", "atac_idembedding", "rna_query", "atac_key")
+"""Parts of the network that the logits are made of."""
+
 
 def make_optimiser(network: nn.Module, config: TrainingConfig) -> torch.optim.Optimizer:
-    """Adam (L2 in the gradient) or AdamW (decoupled) over all parameters."""
+    """Adam (L2 in the gradient) or AdamW (decoupled) over all parameters.
+
+    With ``attention_rate`` other than 1 what the logits are made of is a second group of parameters, which carries that
+    share of the learning rate under the key ``share``.
+    """
     kind = torch.optim.AdamW if config.optimiser == "adamw" else torch.optim.Adam
-    return kind(network.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay, fused=True)
+    settings: dict[str, Any] = {"lr": config.learning_rate, "weight_decay": config.weight_decay, "fused": True}
+    if config.attention_rate == 1:
+        return kind(network.parameters(), **settings)
+    named = list(network.named_parameters())
+    slow = [parameter for name, parameter in named if _is_of_logits(name)]
+    others = [parameter for name, parameter in named if not _is_of_logits(name)]
+    groups: list[dict[str, Any]] = [{"params": others}, {"params": slow, _SHARE: config.attention_rate}]
+    return kind(groups, **settings)
+
+
+def _is_of_logits(name: str) -> bool:
+    return any(part in _OF_LOGITS for part in name.split("."))
 
 
 def rate_share(config: TrainingConfig, step: int, n_steps: int) -> float:
@@ -29,9 +50,9 @@ def rate_share(config: TrainingConfig, step: int, n_steps: int) -> float:
 
 
 def set_rate(optimiser: torch.optim.Optimizer, rate: float) -> None:
-    """Give every group of parameters a learning rate."""
+    """Give every group of parameters a learning rate, or its share of it."""
     for group in optimiser.param_groups:
-        group["lr"] = rate
+        group["lr"] = rate * group.get(_SHARE, 1.0)
 
 
 def optimiser_tensors(optimiser: torch.optim.Optimizer) -> dict[str, Tensor]:

@@ -18,7 +18,7 @@ from bi2scope.model.controls import named_control, shuffled_once
 from bi2scope.model.device import Device, Precision, check_precision, chosen_device
 from bi2scope.model.distributed import joined, plain_dropout
 from bi2scope.model.features import GENE_COLUMNS, PEAK_COLUMNS, Normalisation, feature_layout
-from bi2scope.model.initialise import start_from_svd
+from bi2scope.model.initialise import start_from_counts
 from bi2scope.model.loader import PairLoader
 from bi2scope.model.memory import keep_freed_memory
 from bi2scope.model.network import Bi2Former
@@ -122,9 +122,9 @@ def train(
     with torch.random.fork_rng(devices=devices), joined(device) as ranks:
         torch.manual_seed(int(seeds.torch.generate_state(1)[0]))
         network = Bi2Former(model_config, layout)
-        if model_config.embedding_init == "svd" and stored is None:
+        if stored is None:
             cells = plan.train_cells
-            start_from_svd(network, known.rna[cells], known.atac[cells], np.random.default_rng(seeds.start))
+            start_from_counts(network, known.rna[cells], known.atac[cells], np.random.default_rng(seeds.start))
         loader = PairLoader(known, layout, training_config.batch_size, workers, ranks)
         rng = np.random.default_rng(seeds.epochs)
         run = Run(network.to(device), loader, plan, training_config, rng, conduct)

@@ -52,5 +52,7 @@ def test_the_protocols_are_as_described() -> None:
     assert (float(row[1]), float(row[2])) == (training.learning_rate, training.weight_decay)
     row = re.search(r"\| (\d+) wide, from an SVD", PAGE)
     assert int(row[1]) == model.id_dim
+    assert (model.embedding_init, model.attention_init) == ("joint", "aligned")
+    assert ("queries, keys | the same | a tenth |" in PAGE, training.attention_rate) == (True, 0.1)
     row = re.search(r"\| dropout, node dropout \| 0.1, none \| (\S+), half", PAGE)
     assert (float(row[1]), 0.5) == (model.dropout, training.node_dropout)

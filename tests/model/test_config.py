@@ -7,7 +7,8 @@ from bi2scope.model.config import ModelConfig, TrainingConfig, protocol_defaults
 def test_the_papers_protocol_is_the_published_codes() -> None:
     model, training = protocol_defaults("paper")
     assert (model.id_dim, model.hidden, model.layers, model.heads, model.dropout) == (256, 128, 1, 1, 0.1)
-    assert (model.counts, model.gene_attributes, model.embedding_init) == ("raw", "raw", "normal")
+    assert (model.counts, model.gene_attributes) == ("raw", "raw")
+    assert (model.embedding_init, model.attention_init, training.attention_rate) == ("normal", "normal", 1)
     assert (training.optimiser, training.learning_rate, training.weight_decay) == ("adam", 5e-5, 1e-6)
     assert (training.split, training.negatives, training.min_cells, training.seed) == ("pairs", "fixed", 1, 906)
     assert (training.schedule, training.node_dropout, training.averaging) == ("constant", 0, 0)
@@ -34,6 +35,7 @@ def test_configurations_survive_a_round_trip() -> None:
         ({"dropout": 1.0}, "dropout is 1; it must be at least 0 and below 1"),
         ({"dropout": float("nan")}, "dropout is nan"),
         ({"counts": "sqrt"}, "counts is 'sqrt'; it must be one of raw, log1p"),
+        ({"attention_init": "zero"}, "attention_init is 'zero'; it must be one of normal, aligned"),
     ],
 )
 def test_models_out_of_range_are_refused(change: dict[str, object], said: str) -> None:
@@ -56,6 +58,7 @@ def test_models_out_of_range_are_refused(change: dict[str, object], said: str) -
         ({"colour": 1}, "no setting named colour"),
         ({"warmup": 1.0}, "warmup is 1; it must be at least 0 and below 1"),
         ({"patience": 0}, "patience is 0"),
+        ({"attention_rate": 0.0}, "attention_rate is 0; it must be above 0"),
         ({"clip_norm": 0.0}, "clip_norm is 0; it must be above 0"),
         ({"clip_norm": float("inf")}, "clip_norm is inf"),
         ({"control": "placebo"}, "control is 'placebo'; it must be one of random-weights, shuffled-labels"),
