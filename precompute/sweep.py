@@ -153,15 +153,13 @@ class Sweep:
         return np.log1p(count) if self.log1p else count
 
 
-def needs_negative_logits(multiome: Multiome) -> npt.NDArray[np.bool_]:
-    """``(n_cells,)`` cells with so few open peaks elsewhere that a softmax may take in scores below 0.5.
+def needs_negative_logits(multiome: Multiome, cell: int) -> bool:
+    """Whether a cell has so few open peaks off some chromosome that a softmax may take in scores below 0.5.
 
     The sweep keeps no logit below 0; such cells are attended one by one.
     """
-    start, stop = _runs(multiome.atac, multiome.peak_chromosome, len(multiome.chromosomes))
-    elsewhere = np.diff(multiome.atac.indptr) - (stop - start).max(axis=0, initial=0)
-    few: npt.NDArray[np.bool_] = elsewhere < WEIGHTED_PER_ROW
-    return few
+    own = multiome.atac.indices[multiome.atac.indptr[cell] : multiome.atac.indptr[cell + 1]]
+    return len(own) - int(np.bincount(multiome.peak_chromosome[own]).max(initial=0)) < WEIGHTED_PER_ROW
 
 
 def _of_head(trained: Trained, head: int) -> _Factors:

@@ -10,8 +10,8 @@ import numba
 import numpy as np
 
 _LAST = 2**31 - 1
-_MARGIN = 0.85
-"""The next cell's links are first looked for above this share of the lowest logit that this cell kept."""
+_SAMPLE = 256
+"""Static logits of a gene that tell where its highest links begin."""
 
 
 @numba.njit(nogil=True, cache=True)
@@ -44,22 +44,28 @@ def sweep_genes(genes, query, key, cells, peaks, chosen):  # type: ignore[no-unt
     logits = np.empty(longest, np.float32)
     candidates, keys, best = np.empty(longest, np.int32), np.empty(longest, np.int64), np.empty(places, np.int64)
     for gene in range(first, stop):
-        guess = np.float32(0)
+        own = static[gene - first]
+        sample = np.sort(own[:: max(1, len(own) // _SAMPLE)])
+        slack = 1.4  # candidates wanted for each link kept: enough, and few to sort
         for one in range(offset[gene], offset[gene + 1]):
             run, row = slice(start[cell_of[one]], end[cell_of[one]]), row_of[one]
             n = run.stop - run.start
             _add_counts(
-                static[gene - first], peak_key[run], per_gene_count[run], peak_count[run],
+                own, peak_key[run], per_gene_count[run], peak_count[run],
                 gene_count[one], query[1][gene], logits,
             )  # fmt: skip
             above = _n_above(logits[:n])
             kept = min(above, places)
-            _choose(logits[:n], kept, guess if above > places else np.float32(0), candidates, keys, best)
+            guess = np.float32(0)
+            if above > places:
+                guess = max(guess, sample[max(0, int(len(sample) * (1 - slack * places / n)))])
+            found = _choose(logits[:n], kept, guess, candidates, keys, best)
+            if above > places:
+                slack *= 1.2 if found < 0 else 0.95 if found > 1.7 * places else 1.0
             for rank in range(kept):
                 at = _LAST - (best[rank] & 0xFFFFFFFF)
                 place[row, rank], logit[row, rank] = at, logits[at]
             n_kept[row], n_above[row] = kept, above
-            guess = np.float32(_MARGIN) * logit[row, places - 1] if kept == places else np.float32(0)
 
 
 @numba.njit(nogil=True, cache=True, fastmath={"contract"})
@@ -79,10 +85,13 @@ def _n_above(logits):  # type: ignore[no-untyped-def]
 
 @numba.njit(nogil=True, cache=True)
 def _choose(logits, kept, guess, candidates, keys, best):  # type: ignore[no-untyped-def]
-    """The ``kept`` highest logits, all above 0, as keys whose order is by logit and then by place."""
-    n = _above(logits, guess, candidates)
-    if n < kept:  # the guess was too high for this cell
-        n = _above(logits, np.float32(0), candidates)
+    """The ``kept`` highest logits, all above 0, as keys whose order is by logit and then by place.
+
+    Returns how many lie above the guess; -1 if they were too few, so that all had to be looked at.
+    """
+    found = n = _above(logits, guess, candidates)
+    if n < kept:
+        found, n = -1, _above(logits, np.float32(0), candidates)
     bits = logits.view(np.int32)  # of floats above 0 the bits ascend as they do
     for i in range(n):
         at = candidates[i]
@@ -96,6 +105,7 @@ def _choose(logits, kept, guess, candidates, keys, best):  # type: ignore[no-unt
             rank += keys[j] > key
         if rank < kept:
             best[rank] = key
+    return found
 
 
 @numba.njit(nogil=True, cache=True)

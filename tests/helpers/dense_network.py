@@ -4,8 +4,8 @@ import torch
 from torch.nn.functional import linear, one_hot
 
 
-def dense_forward(network, graph):
-    """(1, 2) logits, and of each layer logits and weights (heads, N, M), from the network's own parameters."""
+def dense_inputs(network, graph):
+    """(N, in) genes and (M, in) peaks of a graph, and (N, M) which of their pairs are candidates."""
     p, layout, config = dict(network.named_parameters()), network.layout, network.config
     dtype = p["fc1.weight"].dtype
     gene, peak = torch.from_numpy(graph.gene_index), torch.from_numpy(graph.peak_index)
@@ -28,6 +28,13 @@ def dense_forward(network, graph):
         1,
     )
     y = torch.cat([p["atac_idembedding.weight"][peak], counts[1], one_hot(peak_chrom[peak], n).to(dtype)], 1)
+    return x, y, same
+
+
+def dense_forward(network, graph):
+    """(1, 2) logits, and of each layer logits and weights (heads, N, M), from the network's own parameters."""
+    p, config = dict(network.named_parameters()), network.config
+    x, y, same = dense_inputs(network, graph)
     attentions = []
     for i in range(config.layers):
         x_new, y_new, logit, weight = dense_layer(p, f"cross_attention_layers.{i}.", config.heads, x, y, same)

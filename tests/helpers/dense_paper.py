@@ -2,7 +2,7 @@
 
 import dense_network
 import torch
-from torch.nn.functional import cross_entropy
+from torch.nn.functional import cross_entropy, linear
 
 
 def topk_weight(logit, same, places=10):
@@ -27,3 +27,13 @@ def step(network, optimiser, graph):
     optimiser.zero_grad()
     cross_entropy(forward(network, graph), torch.ones(1, dtype=torch.long)).backward()
     optimiser.step()
+
+
+@torch.no_grad()
+def highest(network, graph, places):
+    """Scores and peaks (N, places) of a cell's highest links, one layer and head."""
+    p, prefix = dict(network.named_parameters()), "cross_attention_layers.0."
+    x, y, same = dense_network.dense_inputs(network, graph)
+    query = linear(x, p[f"{prefix}rna_query.weight"], p[f"{prefix}rna_query.bias"])
+    key = linear(y, p[f"{prefix}atac_key.weight"], p[f"{prefix}atac_key.bias"])
+    return torch.sigmoid(torch.where(same, query @ key.mT, 0.0)).topk(places, dim=-1)

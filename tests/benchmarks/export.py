@@ -1,0 +1,101 @@
+"""Working out the highest 50 links of every gene of a cell: all cells at once against the dense twin, cell by cell.
+
+Simulated cells of the size of PBMC cells, 29,095 x 107,194 embeddings of 256, hidden 128. There are two twins: the
+forward pass as published, whose attention one would keep, and the least that a dense matrix takes, the N x M logits,
+their mask and the 50 highest scores of each row. The floor are the products of the blocks alone.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+
+import dense_paper
+import pandas as pd
+import psutil
+import torch
+from pbmc import median_seconds, pbmc_cells, pbmc_multiome
+from scipy import sparse
+
+from bi2scope.data.multiome import Multiome
+from bi2scope.model.batch import GraphBatch, collate
+from bi2scope.model.checkpoint import Trained
+from bi2scope.model.config import ModelConfig, protocol_defaults
+from bi2scope.model.features import Normalisation
+from bi2scope.model.memory import keep_freed_memory
+from bi2scope.model.network import Bi2Former
+from bi2scope.precompute.attend import attend, attend_cells
+
+K_MAX, SWEPT, ALONE, REPEATS = 50, 512, 16, 3
+FOLDS = (2, 40)
+"""The cells are taken so often over, 1,024 and 20,480 of them, to see that memory and cost per cell stay."""
+
+
+def main() -> tuple[dict[str, float], dict[str, float]]:
+    """Ratios dense / own per cell, own / products of the blocks, and of many cells over few."""
+    multiome, (layout, cells) = pbmc_multiome(SWEPT), pbmc_cells(SWEPT)
+    torch.manual_seed(0)
+    network = Bi2Former(ModelConfig(dropout=0), layout).eval()
+    training = protocol_defaults("paper")[1]
+    trained = Trained(network, network.config, training, multiome.genes, multiome.peaks, Normalisation())
+    some = cells[:: SWEPT // ALONE]
+
+    @torch.no_grad()
+    def forward() -> None:
+        for cell in some:
+            dense_paper.forward(network, cell)
+
+    def highest() -> None:
+        for cell in some:
+            dense_paper.highest(network, cell, K_MAX)
+
+    dense = {"forward": median_seconds(forward, 1) / ALONE, "highest": median_seconds(highest, 1) / ALONE}
+    keep_freed_memory()
+    dense |= {"forward_with_kept_memory": median_seconds(forward, 1) / ALONE}
+    alone = median_seconds(lambda: [attend(trained, cell, K_MAX) for cell in some], REPEATS) / ALONE
+    swept = median_seconds(lambda: _sweep(trained, multiome, range(SWEPT)), REPEATS) / SWEPT
+    batches = [collate([cell], layout.gene_chromosome, layout.peak_chromosome) for cell in some]
+    products = sum(map(_product_seconds, batches)) / ALONE
+    folded = {fold: _folded(trained, multiome, fold) for fold in FOLDS}
+    few, many = (folded[fold] for fold in FOLDS)
+    ratios = {
+        **{f"dense_{name}_over_swept": value / swept for name, value in dense.items()},
+        "dense_forward_over_one_by_one": dense["forward"] / alone,
+        "swept_over_block_products": swept / products,
+        "cost_per_cell_of_20480_over_1024_cells": many[0] / few[0],
+        "memory_of_20480_over_1024_cells": many[1] / few[1],
+    }
+    figures = {f"dense_{name}": value for name, value in dense.items()} | {"one_by_one": alone, "swept": swept}
+    figures |= {"block_products": products, "of_20480_cells": many[0]}
+    return ratios, {
+        **{f"{name}_ms_per_cell": value * 1e3 for name, value in figures.items()},
+        **{f"peak_mib_of_{fold * SWEPT}_cells": folded[fold][1] / 2**20 for fold in FOLDS},
+    }
+
+
+def _sweep(trained: Trained, multiome: Multiome, cells: range) -> None:
+    for _ in attend_cells(trained, multiome, K_MAX, cells, torch.get_num_threads()):
+        pass
+
+
+def _folded(trained: Trained, multiome: Multiome, fold: int) -> tuple[float, float]:
+    """Seconds per cell of the cells so often over, and the most memory that is held beside the counts."""
+    names = pd.Index([f"{name}-{again}" for again in range(fold) for name in multiome.cells.index])
+    many = replace(
+        multiome,
+        cells=pd.concat([multiome.cells] * fold).set_index(names),
+        rna=sparse.vstack([multiome.rna] * fold, format="csr"),
+        atac=sparse.vstack([multiome.atac] * fold, format="csr"),
+    )
+    process = psutil.Process()
+    before, most, began = process.memory_info().rss, 0, time.perf_counter()
+    for number, _ in enumerate(attend_cells(trained, many, K_MAX, range(many.n_cells), torch.get_num_threads())):
+        if number % 64 == 0:
+            most = max(most, process.memory_info().rss)
+    return (time.perf_counter() - began) / many.n_cells, max(most - before, 1)
+
+
+def _product_seconds(batch: GraphBatch) -> float:
+    _, n_genes, _, n_peaks = batch.blocks.tolist()
+    blocks = [(torch.randn(g, 128), torch.randn(128, p)) for g, p in zip(n_genes, n_peaks, strict=True)]
+    return median_seconds(lambda: [one @ other for one, other in blocks], REPEATS)
