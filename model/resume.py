@@ -119,7 +119,7 @@ def _read(path: Path, *, tensors: bool = True) -> tuple[dict[str, str], dict[str
             metadata = file.metadata() or {}
             names = list(file.keys()) if tensors else []
             found = {name: file.get_tensor(name) for name in names}
-    except (SafetensorError, OSError, ValueError) as error:
+    except (SafetensorError, OSError, ValueError, RuntimeError) as error:  # torch maps the file with the last
         raise CheckpointError(f"{path} cannot be read as the state of a training: {error}.", hint) from error
     if (metadata.get("format"), metadata.get("format_version")) != (FORMAT, str(FORMAT_VERSION)):
         raise CheckpointError(
