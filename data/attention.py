@@ -186,10 +186,10 @@ class CellAttention:
             score=score[kept],
             rank=rank[kept],
             weight=weight[kept],
-            truncated=self._cut_off(cut),
+            truncated=self.cut_off(cut),
         )
 
-    def _cut_off(self, cut: Cut) -> bool:
+    def cut_off(self, cut: Cut) -> bool:
         """Whether a row was cut at k_max although its last kept link survives and k asks for more."""
         n_kept = np.diff(self.row_start)
         open_rows = self.n_above > n_kept

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from bi2scope.data.attention import FLOOR
+from bi2scope.data.factors import Factors
 from bi2scope.data.graph import cell_graph
 from bi2scope.data.multiome import Multiome
 from bi2scope.data.progress import progress_bar
@@ -88,6 +89,8 @@ def precompute(
         if progress:
             print(f"Embed {multiome.n_cells:,} cells by their RNA", file=sys.stderr, flush=True)
         writer.write_embedding(embed(multiome))
+        if trained.model_config.attention != "random":
+            writer.write_factors(_factors(trained))
         for cell in progress_bar(range(aligned.n_cells), what="Attend", unit="cell", shown=progress):
             writer.write_cell(attend(trained, cell_graph(aligned, cell, cell), options.k_max))
         summarize(writer, aligned.cell_types, progress)
@@ -107,6 +110,19 @@ def _attributes(trained: Trained, multiome: Multiome, aligned: Multiome, name: s
         training=trained.training_report,
         max_distance=trained.model_config.max_distance,
         dataset_digest=multiome.digest,
+        attention=trained.model_config.attention,
+    )
+
+
+def _factors(trained: Trained) -> Factors:
+    factors = trained.factors
+    return Factors(
+        query=factors.query.detach().numpy(),
+        query_per_count=factors.query_per_count.detach().numpy(),
+        key=factors.key.detach().numpy(),
+        key_per_count=factors.key_per_count.detach().numpy(),
+        heads=trained.model_config.heads,
+        counts=trained.model_config.counts,
     )
 
 

@@ -1,4 +1,4 @@
-"""Sum the cumulative scores of every cell type, once all links are in the store."""
+"""Sum every cell type, once all links are in the store."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from bi2scope.data.store.writer import StoreWriter
 
 
 def summarize(writer: StoreWriter, cell_types: list[str], progress: bool = True) -> None:
-    """Sum links, scores and weights per peak for each cell type, over the store's grid of cuts.
+    """Count the links of each cell type by score, rank and peak, and build its regulatory map.
 
-    A second pass over the links just written, one cell type at a time: its memory is one type's grid (150 numbers a
-    peak) and a block of links, however many cells and types there are.
+    Passes over the links just written, one cell type at a time: memory is bounded by one type's distinct entries and
+    pairs and a block of links, however many cells there are.
 
     Parameters
     ----------

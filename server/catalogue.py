@@ -31,6 +31,8 @@ class Catalogue:
 
     Attributes
     ----------
+    n_cells
+        Cells of the store.
     gene_id, gene_name, gene_chrom, gene_strand
         ``(n_genes,)`` text, in genome order.
     gene_tss
@@ -44,6 +46,7 @@ class Catalogue:
     def __init__(self, reader: StoreReader) -> None:
         self.reader = reader
         genes, peaks = reader.genes, reader.peaks
+        self.n_cells = len(reader.cells)  # reads the cells now: tables are lazy, and a served file may go
         self.gene_id, self.gene_name = _texts(genes.index), _texts(genes["name"])
         self.gene_chrom, self.gene_strand = _texts(genes["chrom"]), _texts(genes["strand"])
         self.gene_tss = tss(genes)

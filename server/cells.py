@@ -81,7 +81,7 @@ def link_table(catalogue: Catalogue, cell_id: str, query: LinksQuery, most: int 
     catalogue.require_head(query.layer, query.head)
     chromosome = None if query.chromosome is None else catalogue.chromosome(query.chromosome)
     genes = None if query.gene is None else catalogue.gene_positions(query.gene)
-    attention = catalogue.reader.attention(position, query.layer, query.head)
+    attention = catalogue.reader.attention_for(position, query.cut, query.layer, query.head)
     kept = np.ones(len(attention.gene), dtype=bool)
     if chromosome is not None:
         kept &= (attention.gene >= chromosome.gene_start) & (attention.gene < chromosome.gene_stop)

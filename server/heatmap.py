@@ -71,7 +71,7 @@ def heatmap(catalogue: Catalogue, cell_id: str, query: HeatmapQuery) -> Heatmap:
     graph = catalogue.reader.graph(position)
     rows = Axis.fit(*window("gene", query.gene_start, query.gene_stop, len(graph.gene_index)), query.height)
     columns = Axis.fit(*window("peak", query.peak_start, query.peak_stop, len(graph.peak_index)), query.width)
-    attention = catalogue.reader.attention(position, query.layer, query.head)
+    attention = catalogue.reader.attention_for(position, query.cut, query.layer, query.head)
     in_rows = rows.holds(places(graph.gene_index, attention.gene))
     links = take_rows(attention, in_rows).links(query.cut)
     in_columns = columns.holds(places(graph.peak_index, links.peak))

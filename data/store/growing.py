@@ -1,4 +1,4 @@
-"""Arrays of the store while they grow: buffered, and written in whole chunks so that none is compressed twice."""
+"""Arrays of the store while they grow: the links of one cell after the other, and lists written in whole chunks."""
 
 from __future__ import annotations
 
@@ -8,23 +8,24 @@ import h5py
 import numpy as np
 import numpy.typing as npt
 
-from bi2scope.data.attention import CellAttention
+from bi2scope.data.attention import CellAttention, score_of
 from bi2scope.data.multiome import Multiome
 from bi2scope.data.store import schema
+from bi2scope.data.store.halves import to_bits
 from bi2scope.data.store.tables import COMPRESSED, write_array
 
-SMALLEST_CHUNK, LARGEST_CHUNK = 1 << 12, 1 << 16
+SMALLEST_CHUNK, LARGEST_CHUNK = 1 << 10, 1 << 14
 
 Array = npt.NDArray[Any]
 
 
-def chunk_length(per_cell: float) -> int:
+def chunk_length(per_cell: float, largest: int = LARGEST_CHUNK) -> int:
     """Entries of a chunk, a power of two: between a quarter and a half of a cell's.
 
-    Chunks do not end where cells end, and all of a chunk is decompressed; of 4,096 to 131,072 entries, 32,768 read
-    fastest for cells of 80,000 links (0.9 ms; 1.4 ms with the largest).
+    All of a chunk is decompressed. Chunks of links end where a cell ends, so theirs may be small: of 8,192 to 32,768
+    entries all read within 20 % of one another, and small ones let the highest ranks alone be read.
     """
-    return int(np.clip(1 << int(np.log2(max(per_cell / 2, 1))), SMALLEST_CHUNK, LARGEST_CHUNK))
+    return int(np.clip(1 << int(np.log2(max(per_cell / 2, 1))), SMALLEST_CHUNK, largest))
 
 
 class GrowingArray:
@@ -47,7 +48,15 @@ class GrowingArray:
         self._n_pending = 0
 
     def append(self, values: Array) -> None:
-        """Add values at the end."""
+        """Add values at the end.
+
+        Raises
+        ------
+        OverflowError
+            If a value is larger than the array's type can hold.
+        """
+        if len(values) and values.max() > np.iinfo(self._dataset.dtype).max:
+            raise OverflowError(f"{self._dataset.name} cannot hold {values.max()}.")
         self._pending.append(values.astype(self._dataset.dtype))
         self._n_pending += len(values)
         if self._n_pending >= 4 * self._chunk:
@@ -68,7 +77,7 @@ class GrowingArray:
 
 
 class GrowingLinks:
-    """The links of one layer and head while they grow.
+    """The links of one layer and head while they grow; the storage of a cell is its own.
 
     Parameters
     ----------
@@ -82,17 +91,18 @@ class GrowingLinks:
         n_cells = max(multiome.n_cells, 1)
         genes, peaks = multiome.rna.nnz / n_cells, multiome.atac.nnz / n_cells
         per_gene = min(attributes.k_max, peaks / max(len(multiome.chromosomes), 1))
-        row_chunk, link_chunk = chunk_length(genes), chunk_length(genes * per_gene)
         largest_cell = int(np.diff(multiome.atac.indptr).max(initial=0))
-        types: dict[str, np.dtype[Any]] = {
-            "peak": schema.peak_dtype(largest_cell),
-            "logit": schema.LOGIT_DTYPE,
-        }
-        self._rows = {key: GrowingArray(group, key, dtype, row_chunk) for key, dtype in schema.ROW_ARRAYS.items()}
-        self._columns = {key: GrowingArray(group, key, dtype, link_chunk) for key, dtype in types.items()}
+        self._link = _of_cells(
+            group, schema.LINK, (multiome.n_cells, len(schema.LINK_PLANES)),
+            schema.peak_dtype(largest_cell), chunk_length(genes * per_gene),
+        )  # fmt: skip
+        self._row = _of_cells(
+            group, schema.ROW, (multiome.n_cells, len(schema.ROW_PLANES)), schema.ROW_DTYPE, chunk_length(2 * genes)
+        )
         self._group = group
         self._position = np.zeros(multiome.n_peaks, dtype=np.int64)  # of a peak among the last cell's own
-        self._n_rows, self._n_links = [0], [0]
+        self._n_links: list[int] = []
+        self._depth: list[int] = []
         self._closed = False
 
     def append(self, attention: CellAttention, own_peaks: Array, k_max: int) -> None:
@@ -107,24 +117,47 @@ class GrowingLinks:
         self._position[own_peaks] = np.arange(len(own_peaks))
         peak = self._position[attention.peak]
         _check_cell(attention, n_links, own_peaks, peak, k_max)
-        self._rows["gene"].append(attention.gene)
-        self._rows["n_links"].append(n_links)
-        self._rows["n_above"].append(attention.n_above)
-        self._rows["denominator"].append(attention.denominator)
-        self._columns["peak"].append(peak)
-        self._columns["logit"].append(attention.logit)
-        self._n_rows.append(self._n_rows[-1] + len(n_links))
-        self._n_links.append(self._n_links[-1] + len(peak))
+        depth, cell = int(n_links.max(initial=0)), len(self._n_links)
+        _put(self._link, cell, _matrices(peak, to_bits(attention.logit), n_links, self._link.dtype))
+        denominator = attention.denominator.astype("<f4").view("<i4")
+        _put(self._row, cell, np.stack([n_links, attention.n_above, denominator]).astype(schema.ROW_DTYPE))
+        self._n_links.append(len(peak))
+        self._depth.append(depth)
 
     def close(self) -> None:
-        """Write what waits, and the offsets of the cells."""
+        """Write the numbers of the cells' links."""
         if self._closed:
             return
-        for appender in (*self._rows.values(), *self._columns.values()):
-            appender.flush()
-        for key, offsets in ((schema.ROW_OFFSET, self._n_rows), (schema.LINK_OFFSET, self._n_links)):
-            write_array(self._group, key, np.asarray(offsets, dtype="<i8"))
+        write_array(self._group, schema.N_LINKS, np.asarray(self._n_links, dtype="<i8"))
+        write_array(self._group, schema.DEPTH, np.asarray(self._depth, dtype="<u2"))
         self._closed = True
+
+
+def _of_cells(group: h5py.Group, key: str, shape: tuple[int, int], dtype: np.dtype[Any], chunk: int) -> h5py.Dataset:
+    """An array ``(n_cells, n_planes, width)``; its width grows, and no chunk holds two cells."""
+    return group.create_dataset(
+        key, (*shape, 0), dtype, maxshape=(None, shape[1], None), chunks=(1, shape[1], chunk), **COMPRESSED
+    )
+
+
+def _put(dataset: h5py.Dataset, cell: int, planes: Array) -> None:
+    width = planes.shape[1]
+    if width > dataset.shape[2]:
+        dataset.resize(width, axis=2)
+    if width:
+        dataset[cell, :, :width] = planes
+
+
+def _matrices(peak: Array, bits: Array, n_links: Array, dtype: np.dtype[Any]) -> Array:
+    """``(2, depth * n_rows)`` peaks and steps of a cell, rank by rank; 0 where a row has no link of a rank."""
+    shape = (len(n_links), int(n_links.max(initial=0)))
+    there = np.arange(shape[1]) < n_links[:, None]
+    planes = np.zeros((2, *shape), dtype=dtype)
+    planes[0][there] = peak
+    planes[1][there] = bits
+    above = planes[1, :, :-1].copy()
+    planes[1, :, 1:] = np.where(there[:, 1:], above - planes[1, :, 1:], 0)
+    return np.ascontiguousarray(planes.transpose(0, 2, 1)).reshape(2, -1)
 
 
 def _check_cell(
@@ -142,3 +175,9 @@ def _check_cell(
         raise ValueError(f"A row has {n_links.max()} links, the store keeps {k_max}.")
     if len(position) and (position.max() >= len(own_peaks) or not np.array_equal(own_peaks[position], attention.peak)):
         raise ValueError("A link points to a peak that the cell has no count of.")
+    falling = np.diff(attention.logit) <= 0
+    if not falling[np.diff(attention.row) == 0].all():
+        raise ValueError("The logits of a row do not descend.")
+    denominator = attention.denominator[attention.row]
+    if not (np.exp(score_of(attention.logit)) <= denominator * (1 + 1e-5)).all():
+        raise ValueError("A link weighs more than 1: a row's denominator is not that of its links.")

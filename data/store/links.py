@@ -1,6 +1,6 @@
-"""Links and counts as they lie in the file: read one cell, or blocks of cells for a sum.
+"""Links and counts as they lie in the file: read one cell, or the highest ranks of one cell for a sum.
 
-Everything here is immutable after it was made: what is kept in memory are the offsets, eight bytes a cell and array.
+Everything here is immutable after it was made: what is kept in memory are the offsets, some bytes a cell and array.
 """
 
 from __future__ import annotations
@@ -13,11 +13,8 @@ import h5py
 import numpy as np
 import numpy.typing as npt
 
-from bi2scope.data.attention import CellAttention, Floats, Ints
-from bi2scope.data.store import schema
-
-BLOCK_LINKS = 1 << 20
-"""Links that a sum over cells holds in memory at a time; a single cell may have more."""
+from bi2scope.data.attention import WEIGHTED_PER_ROW, AttentionKind, CellAttention, Floats, Ints, pruned_weight
+from bi2scope.data.store import halves, schema
 
 
 class StoredCounts:
@@ -39,6 +36,14 @@ class StoredCounts:
         indices: Ints = self._indices[self.indptr[start] : self.indptr[stop]]
         return indices
 
+    def holders(self, column: int, cells: Ints) -> Iterator[tuple[int, int]]:
+        """Those of the cells, ascending, that have a count in a column, and its place among their own counts."""
+        for start, stop in _runs(cells):
+            bounds = self.indptr[start : stop + 1] - self.indptr[start]
+            places = np.flatnonzero(self.indices(start, stop) == column)
+            for at, place in zip(np.searchsorted(bounds, places, side="right") - 1, places, strict=True):
+                yield start + int(at), int(place - bounds[at])
+
     def data(self, cell: int) -> Floats:
         """The non-zero counts of one cell."""
         data: Floats = self._data[self.indptr[cell] : self.indptr[cell + 1]]
@@ -46,33 +51,47 @@ class StoredCounts:
 
 
 @dataclass(frozen=True, slots=True)
-class LinkBlock:
-    """Links of some cells in a row, flat.
+class RankedLinks:
+    """Links of one cell, all of rank 1, then all of rank 2, and so on, as far as they were asked for.
 
     Attributes
     ----------
+    peak
+        ``(n_links,)`` position in the data set.
+    bits
+        ``(n_links,)`` uint16 bits of the logit (:mod:`bi2scope.data.store.halves`).
+    rank, row
+        ``(n_links,)`` rank in the row, from 1, and row among the cell's genes.
     n_links, n_above, denominator
         ``(n_rows,)``; see :class:`bi2scope.data.attention.CellAttention`.
-    peak, logit
-        ``(n_links,)``, by row and then by rank; the peak as position in the data set.
+    kind
+        By which rule the links weigh.
     """
 
+    peak: Ints
+    bits: Ints
+    rank: Ints
+    row: Ints
     n_links: Ints
     n_above: Ints
     denominator: Floats
-    peak: Ints
-    logit: Floats
+    kind: AttentionKind
 
-    @property
-    def row(self) -> Ints:
-        """``(n_links,)`` row of each link."""
-        return np.repeat(np.arange(len(self.n_links)), self.n_links)
+    def where(self, mask: npt.NDArray[np.bool_]) -> RankedLinks:
+        """The links under a mask."""
+        return RankedLinks(
+            self.peak[mask], self.bits[mask], self.rank[mask], self.row[mask],
+            self.n_links, self.n_above, self.denominator, self.kind,
+        )  # fmt: skip
 
-    @property
-    def rank(self) -> Ints:
-        """``(n_links,)`` rank of each link in its row, from 1."""
-        start = np.cumsum(self.n_links) - self.n_links
-        return np.arange(1, len(self.peak) + 1) - np.repeat(start, self.n_links)
+    def whole_weights(self) -> npt.NDArray[np.int64]:
+        """``(n_links,)`` weights in units of :data:`schema.WEIGHT_UNIT`, rounded."""
+        whole = np.zeros(len(self.rank), dtype=np.int64)
+        first = slice(int(np.searchsorted(self.rank, WEIGHTED_PER_ROW, side="right")))  # all others weigh nothing
+        score, denominator = halves.scores()[self.bits[first]], self.denominator[self.row[first]]
+        weight = pruned_weight(score, self.rank[first], denominator, self.kind)
+        whole[first] = np.rint(weight.astype(np.float64) * schema.WEIGHT_UNIT)
+        return whole
 
 
 class StoredLinks:
@@ -82,87 +101,122 @@ class StoredLinks:
     ----------
     group
         The HDF5 group of the layer and head.
-    atac
-        Counts whose rows give the cells' own peaks, which the links point into.
+    rna, atac
+        Counts whose rows give the cells' own genes and peaks, which the links point into.
+    kind
+        By which rule the links weigh.
     """
 
-    def __init__(self, group: h5py.Group, atac: StoredCounts) -> None:
-        self.row_offset: npt.NDArray[np.int64] = group[schema.ROW_OFFSET][:]
-        self.link_offset: npt.NDArray[np.int64] = group[schema.LINK_OFFSET][:]
-        self._arrays = {key: group[key] for key in (*schema.ROW_ARRAYS, *schema.LINK_ARRAYS)}
-        self._atac = atac
+    def __init__(self, group: h5py.Group, rna: StoredCounts, atac: StoredCounts, kind: AttentionKind) -> None:
+        self.n_links: npt.NDArray[np.int64] = group[schema.N_LINKS][:]
+        self.depth: npt.NDArray[np.int64] = group[schema.DEPTH][:].astype(np.int64)
+        self._link, self._row = group[schema.LINK], group[schema.ROW]
+        self._rna, self._atac, self._kind = rna, atac, kind
 
     def cell(self, cell: int) -> CellAttention:
-        """The kept links of one cell."""
-        n_links = self._rows("n_links", cell, cell + 1)
-        own_peaks = self._atac.indices(cell, cell + 1)
-        return CellAttention(
-            gene=self._rows("gene", cell, cell + 1),
-            row_start=np.concatenate([[0], np.cumsum(n_links, dtype=np.int64)]),
-            peak=own_peaks[self._links("peak", cell, cell + 1)].astype(np.int32, copy=False),
-            logit=self._links("logit", cell, cell + 1),
-            n_above=self._rows("n_above", cell, cell + 1),
-            denominator=self._rows("denominator", cell, cell + 1),
-        )
+        """The kept links of one cell.
 
-    def n_links(self, cell: int) -> int:
-        """Links of one cell by the lengths of its rows; the offsets must agree with it."""
-        return int(self._rows("n_links", cell, cell + 1).sum())
-
-    def blocks(self, cells: Ints, block_links: int = BLOCK_LINKS) -> Iterator[LinkBlock]:
-        """The links of some cells, a bounded number at a time.
-
-        Parameters
-        ----------
-        cells
-            Ascending positions of cells; neighbours in the file are read in one go.
-        block_links
-            Most links of a block, unless it is one cell.
+        Raises
+        ------
+        ValueError
+            If the parts of the cell disagree.
         """
-        for block in _split(np.asarray(cells), self.link_offset, block_links):
-            yield _joined([self._run(start, stop) for start, stop in _runs(block)])
-
-    def _run(self, start: int, stop: int) -> LinkBlock:
-        per_cell = np.diff(self.link_offset[start : stop + 1])
-        first_peak = self._atac.indptr[start:stop] - self._atac.indptr[start]
-        own_peak = self._links("peak", start, stop) + np.repeat(first_peak, per_cell)
-        return LinkBlock(
-            n_links=self._rows("n_links", start, stop).astype(np.int64),
-            n_above=self._rows("n_above", start, stop),
-            denominator=self._rows("denominator", start, stop),
-            peak=self._atac.indices(start, stop)[own_peak],
-            logit=self._links("logit", start, stop),
+        n_links, n_above, denominator = self._rows(cell)
+        peak, bits = (np.ascontiguousarray(plane.T).ravel() for plane in self._matrices(cell, int(self.depth[cell])))
+        if len(peak) != self.n_links[cell]:  # not every row is as long as the longest
+            there = np.flatnonzero(np.arange(self.depth[cell]) < n_links[:, None])
+            peak, bits = peak[there], bits[there]
+        return CellAttention(
+            gene=self._rna.indices(cell, cell + 1).astype(np.int32, copy=False),
+            row_start=np.concatenate([[0], np.cumsum(n_links, dtype=np.int64)]),
+            peak=self._own_peaks(cell)[peak],
+            logit=halves.logits()[bits],
+            n_above=n_above,
+            denominator=denominator,
+            kind=self._kind,
         )
 
-    def _rows(self, key: str, start: int, stop: int) -> npt.NDArray[Any]:
-        rows: npt.NDArray[Any] = self._arrays[key][self.row_offset[start] : self.row_offset[stop]]
-        return rows
+    def ranked(self, cell: int, top_k: int | None = None) -> RankedLinks:
+        """The links of one cell up to a rank, rank by rank; only those are read."""
+        n_links, n_above, denominator = self._rows(cell)
+        depth = int(self.depth[cell]) if top_k is None else min(int(self.depth[cell]), top_k)
+        peak, bits = (plane.ravel() for plane in self._matrices(cell, depth))
+        per_rank = np.cumsum(np.bincount(n_links, minlength=depth + 1)[::-1])[::-1][1 : depth + 1]
+        rank = np.repeat(np.arange(1, depth + 1, dtype=np.int32), per_rank)
+        if len(rank) == len(peak):  # every row is that long
+            row = np.tile(np.arange(len(n_links), dtype=np.int32), depth)
+        else:
+            there = np.flatnonzero(n_links > np.arange(depth)[:, None])
+            peak, bits, row = peak[there], bits[there], there - (rank - 1) * len(n_links)
+        return RankedLinks(self._own_peaks(cell)[peak], bits, rank, row, n_links, n_above, denominator, self._kind)
 
-    def _links(self, key: str, start: int, stop: int) -> npt.NDArray[Any]:
-        links: npt.NDArray[Any] = self._arrays[key][self.link_offset[start] : self.link_offset[stop]]
-        return links
+    def of_row(self, cell: int, row: int) -> tuple[Ints, Floats]:
+        """Peaks and logits of one row of a cell, by rank."""
+        n_links, _, _ = self._rows(cell)
+        peak, step = self._planes(cell, int(self.depth[cell]))[:, :, row]
+        kept = slice(int(n_links[row]))
+        bits = np.subtract.accumulate(step.astype(np.uint16))
+        return self._own_peaks(cell)[peak[kept]], halves.logits()[bits[kept]]
+
+    def of_peak(self, cell: int, place: int) -> tuple[Ints, Ints, Floats]:
+        """Rows, ranks and logits of the links to one of the cell's own peaks, by row."""
+        n_links, _, _ = self._rows(cell)
+        planes = self._planes(cell, int(self.depth[cell]))
+        rank, row = np.nonzero(planes[0] == place)
+        kept = rank < n_links[row]
+        rank, row = rank[kept], row[kept]
+        order = np.argsort(row, kind="stable")
+        rank, row = rank[order], row[order]
+        bits = np.subtract.accumulate(planes[1][:, row].astype(np.uint16), axis=0)
+        return row, rank + 1, halves.logits()[bits[rank, np.arange(len(row))]]
+
+    def _rows(self, cell: int) -> tuple[Ints, Ints, Floats]:
+        n_rows = int(self._rna.indptr[cell + 1] - self._rna.indptr[cell])
+        n_links, n_above, denominator = self._row[cell, :, :n_rows] if n_rows else np.zeros((3, 0), dtype=np.int32)
+        sound = len(n_links) == n_rows and n_links.sum(dtype=np.int64) == self.n_links[cell]
+        if not sound or n_links.max(initial=0) != self.depth[cell] or n_links.min(initial=0) < 0:
+            raise ValueError("its rows do not add up to its number of links")
+        return n_links, n_above, denominator.view(np.float32)
+
+    def _matrices(self, cell: int, depth: int) -> tuple[Ints, Ints]:
+        """``(depth, n_rows)`` positions among the cell's own peaks, and bits; anything past a row's end."""
+        peak, step = self._planes(cell, depth)
+        return peak, np.subtract.accumulate(step.astype(np.uint16, copy=False), axis=0)
+
+    def _planes(self, cell: int, depth: int) -> Ints:
+        """``(2, depth, n_rows)`` peaks and steps as they are stored."""
+        n_rows = int(self._rna.indptr[cell + 1] - self._rna.indptr[cell])
+        if not depth * n_rows:
+            return np.zeros((2, depth, n_rows), dtype=np.uint16)
+        planes: Ints = self._link[cell, :, : depth * n_rows].reshape(2, depth, n_rows)
+        return planes
+
+    def _own_peaks(self, cell: int) -> Ints:
+        return self._atac.indices(cell, cell + 1).astype(np.int32, copy=False)
 
 
-def _split(cells: Ints, link_offset: Ints, block_links: int) -> Iterator[Ints]:
-    """Consecutive pieces of ``cells`` with at most ``block_links`` links each, and one cell at least."""
-    per_cell = link_offset[cells + 1] - link_offset[cells]
-    total = np.cumsum(per_cell)
-    start = 0
-    while start < len(cells):
-        before = total[start - 1] if start else 0
-        stop = max(start + 1, int(np.searchsorted(total, before + block_links, side="right")))
-        yield cells[start:stop]
-        start = stop
+def batches(links: StoredLinks, cells: Ints, top_k: int | None, most: int) -> Iterator[list[RankedLinks]]:
+    """The links of cells in lists of at most ``most`` links, and one cell at least."""
+    batch: list[RankedLinks] = []
+    n_links = 0
+    for cell in cells:
+        one = links.ranked(int(cell), top_k)
+        if batch and n_links + len(one.peak) > most:
+            yield batch
+            batch, n_links = [], 0
+        batch.append(one)
+        n_links += len(one.peak)
+    if batch:
+        yield batch
+
+
+def concatenated(batch: list[Any]) -> npt.NDArray[Any]:
+    """One array of several; of none, an empty one."""
+    return np.concatenate(batch) if batch else np.zeros(0, dtype=np.int64)
 
 
 def _runs(cells: Ints) -> Iterator[tuple[int, int]]:
     """Maximal runs ``start, stop`` of neighbours in ascending positions."""
     for run in np.split(cells, np.flatnonzero(np.diff(cells) != 1) + 1):
-        yield int(run[0]), int(run[-1]) + 1
-
-
-def _joined(runs: list[LinkBlock]) -> LinkBlock:
-    if len(runs) == 1:
-        return runs[0]
-    fields = LinkBlock.__dataclass_fields__
-    return LinkBlock(**{name: np.concatenate([getattr(run, name) for run in runs]) for name in fields})
+        if len(run):
+            yield int(run[0]), int(run[-1]) + 1

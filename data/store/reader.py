@@ -1,17 +1,17 @@
-"""Read an attention store: one cell's graph and links, a cell type's cumulative scores.
+"""Read an attention store: one cell's graph and links, a cell type's cumulative scores and regulatory map.
 
-A reader keeps the tables and the offsets in memory and reads the rest when asked, so its memory does not grow with the
-number of links. It may be shared by threads.
+A reader keeps offsets in memory, some bytes a cell; tables are read when first asked for, and the rest whenever it is
+asked for. So opening takes no time worth speaking of, and memory does not grow with the number of links. It may be
+shared by threads.
 """
 
 from __future__ import annotations
 
-import contextlib
+import functools
 import os
-import re
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -19,15 +19,25 @@ from typing import Any, Self
 import h5py
 import hdf5plugin  # noqa: F401  registers the compression filter; without it no array can be read
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from bi2scope.data.attention import CellAttention, Cut
-from bi2scope.data.errors import NotFoundError, StoreDamagedError, StoreError, StoreFormatError
+from bi2scope.data.candidates import Window
+from bi2scope.data.errors import NotFoundError, StoreDamagedError
+from bi2scope.data.factors import Factors, Recompute
 from bi2scope.data.graph import CellGraph
 from bi2scope.data.store import schema
-from bi2scope.data.store.cumulative import CumulativeScores, CutSums, cut_sums
+from bi2scope.data.store.across import PairLinks, links_of_gene, links_of_peak
+from bi2scope.data.store.cumulative import CumulativeScores, cut_sums
+from bi2scope.data.store.histogram import StoredHistogram
 from bi2scope.data.store.links import StoredCounts, StoredLinks
+from bi2scope.data.store.null import CellPlaces, NullSums, null_sums, read_null
+from bi2scope.data.store.opening import RESTORE, intact, lengths, open_file, read_attributes, read_table
+from bi2scope.data.store.regulatory import StoredMap
 from bi2scope.data.store.tables import text_of
+
+CellPositions = Sequence[int] | npt.NDArray[np.integer]
 
 KEPT_SUMS_BYTES = 64 << 20
 """Cumulative scores that a reader keeps for the next request of the same cut."""
@@ -44,11 +54,6 @@ class StoreReader:
         The file.
     attributes
         What the store says of itself.
-    cells
-        ``(n_cells,)`` rows; index ``cell_id``; ``cell_type`` (categorical), ``n_genes``, ``n_peaks``, ``umap_1``,
-        ``umap_2``.
-    genes, peaks
-        Tables as in :class:`bi2scope.data.multiome.Multiome`.
     cell_types
         Names of the cell types, in natural order.
     embedding_method
@@ -58,28 +63,26 @@ class StoreReader:
     def __init__(self, path: Path, file: h5py.File) -> None:
         self.path = path
         self._file = file
-        self.attributes = _attributes(path, file)
-        self.cells, self.genes, self.peaks = (
-            _table(path, file, key) for key in (schema.CELLS, schema.GENES, schema.PEAKS)
-        )
-        self.cell_types = [str(name) for name in self.cells["cell_type"].cat.categories]
-        self._type_code = self.cells["cell_type"].cat.codes.to_numpy()
-        with _intact(path, "the counts and links"):
+        self.attributes = read_attributes(path, file)
+        with intact(path, "the cells, counts and links"):
+            for key, found, wanted in lengths(file, self.attributes):
+                if found != wanted:
+                    raise StoreDamagedError(f"{path} is damaged: {key} has shape {found}, wanted {wanted}.", RESTORE)
+            kinds = file[f"{schema.CELLS}/cell_type"]
+            self.cell_types = [text_of(name) for name in kinds["categories"][:]]
+            self._type_code = kinds["codes"][:]
             self.embedding_method = text_of(file[schema.CELLS].attrs[schema.EMBEDDING_METHOD])
             self._rna, self._atac = StoredCounts(file[schema.RNA]), StoredCounts(file[schema.ATAC])
             self._links = [
-                [
-                    StoredLinks(file[schema.links_path(layer, head)], self._atac)
-                    for head in range(self.attributes.n_heads)
-                ]
+                [self._links_at(layer, head) for head in range(self.attributes.n_heads)]
                 for layer in range(self.attributes.n_layers)
             ]
-            self._grid = file[schema.CUMULATIVE]
-            self._thresholds = self._grid[schema.THRESHOLDS][:].tolist()
-            self._top_k = self._grid[schema.TOP_K][:].tolist()
-        self._check_lengths()
         self._sums: OrderedDict[tuple[Any, ...], CumulativeScores] = OrderedDict()
         self._lock = threading.Lock()
+
+    def _links_at(self, layer: int, head: int) -> StoredLinks:
+        group = self._file[schema.links_path(layer, head)]
+        return StoredLinks(group, self._rna, self._atac, self.attributes.attention)
 
     @classmethod
     def open(cls, path: str | os.PathLike[str]) -> Self:
@@ -94,7 +97,7 @@ class StoreReader:
         StoreDamagedError
             If it is cut short or its parts disagree.
         """
-        file = _open(Path(path))
+        file = open_file(Path(path))
         try:
             return cls(Path(path), file)
         except BaseException:
@@ -110,13 +113,51 @@ class StoreReader:
         self.close()
 
     def close(self) -> None:
-        """Close the file; the tables stay."""
+        """Close the file; tables that were read stay."""
         self._file.close()
+
+    @functools.cached_property
+    def cells(self) -> pd.DataFrame:
+        """``(n_cells,)`` rows; index ``cell_id``; ``cell_type`` (categorical), counts of genes and peaks, embedding.
+
+        Columns of quality control follow, when there are any.
+        """
+        return read_table(self.path, self._file, schema.CELLS)
+
+    @functools.cached_property
+    def genes(self) -> pd.DataFrame:
+        """Genes as in :class:`bi2scope.data.multiome.Multiome`."""
+        return read_table(self.path, self._file, schema.GENES)
+
+    @functools.cached_property
+    def peaks(self) -> pd.DataFrame:
+        """Peaks as in :class:`bi2scope.data.multiome.Multiome`."""
+        return read_table(self.path, self._file, schema.PEAKS)
 
     @property
     def n_cells(self) -> int:
         """Number of cells."""
-        return len(self.cells)
+        return len(self._rna.indptr) - 1
+
+    @functools.cached_property
+    def n_peaks(self) -> int:
+        """Number of peaks."""
+        return int(self._file[f"{schema.CUMULATIVE}/{schema.N_OPEN}"].shape[1])
+
+    @property
+    def has_factors(self) -> bool:
+        """Whether the first layer's factors are here."""
+        return schema.FACTORS in self._file
+
+    @property
+    def has_pooled(self) -> bool:
+        """Whether the model's representation of the cells is here."""
+        return schema.POOLED in self._file
+
+    @functools.cached_property
+    def controls(self) -> list[str]:
+        """Names of the control models whose cumulative scores are here."""
+        return sorted(self._file[schema.CONTROLS]) if schema.CONTROLS in self._file else []
 
     def cell_position(self, cell_id: str) -> int:
         """Position of a cell by its name.
@@ -131,10 +172,20 @@ class StoreReader:
             raise NotFoundError("cell", cell_id, self.cells.index)
         return int(position)
 
+    def cells_of(self, cell_type: str) -> npt.NDArray[np.intp]:
+        """Positions of the cells of a type, ascending.
+
+        Raises
+        ------
+        NotFoundError
+            If there is no such type.
+        """
+        return np.flatnonzero(self._type_code == self._type(cell_type))
+
     def graph(self, cell: int) -> CellGraph:
         """The counts of one cell: its genes and peaks that are not zero."""
         self._check_cell(cell)
-        with _intact(self.path, f"the counts of cell {cell}"):
+        with intact(self.path, f"the counts of cell {cell}"):
             return CellGraph(
                 gene_index=self._rna.indices(cell, cell + 1).astype(np.int64),
                 gene_count=self._rna.data(cell),
@@ -154,65 +205,163 @@ class StoreReader:
         """
         self._check_cell(cell)
         links = self.stored_links(layer, head)
-        with _intact(self.path, f"{schema.links_path(layer, head)}, cell {cell}"):
+        with intact(self.path, f"{schema.links_path(layer, head)}, cell {cell}"):
             return links.cell(cell)
 
-    def cumulative(self, cell_type: str, cut: Cut, layer: int = 0, head: int = 0) -> CumulativeScores:
-        """Cumulative scores of a cell type: read from the stored grid when the cut is on it, else summed.
+    def attention_for(self, cell: int, cut: Cut, layer: int = 0, head: int = 0) -> CellAttention:
+        """Attention of one cell that holds all links that survive a cut, if there is any way to have them.
 
-        A sum takes the type's cells a bounded number of links at a time; the last few are kept. The arrays are
-        shared and cannot be written to.
+        Those that are kept, when they suffice; else, in the first layer, all that the cut asks for, recomputed from the
+        factors. In deeper layers, and in stores without factors, the kept links remain, and say ``truncated``.
+        """
+        kept = self.attention(cell, layer, head)
+        if layer or not kept.cut_off(cut) or self.recompute is None:
+            return kept
+        return self.recompute.attention(self.graph(cell), cut.top_k, head)
+
+    @functools.cached_property
+    def recompute(self) -> Recompute | None:
+        """First-layer attention of any cell from the model's factors; ``None`` in a store without them."""
+        if not self.has_factors:
+            return None
+        with intact(self.path, schema.FACTORS):
+            group = self._file[schema.FACTORS]
+            arrays = {key: group[key][:] for key in schema.FACTOR_ARRAYS}
+            counts = text_of(group.attrs[schema.COUNTS_ATTRIBUTE])
+            factors = Factors(**arrays, heads=self.attributes.n_heads, counts=counts)
+            if (len(factors.query), len(factors.key)) != (len(self.genes), len(self.peaks)):
+                raise ValueError("they are of other genes or peaks")
+        places = self._places
+        return Recompute(
+            factors, places.gene_chromosome, places.peak_chromosome, places.window, self.attributes.attention
+        )
+
+    @functools.cached_property
+    def _places(self) -> CellPlaces:
+        code = {name: i for i, name in enumerate(dict.fromkeys([*self.genes["chrom"], *self.peaks["chrom"]]))}
+        return CellPlaces(
+            self.genes["chrom"].map(code).to_numpy(np.int64),
+            self.peaks["chrom"].map(code).to_numpy(np.int64),
+            Window.of(self.genes, self.peaks, self.attributes.max_distance),
+        )
+
+    def links_of_gene(self, gene: int, cells: CellPositions, layer: int = 0, head: int = 0) -> PairLinks:
+        """The kept links of one gene in each of some cells, by cell and then by rank."""
+        links = self.stored_links(layer, head)
+        with intact(self.path, f"{schema.links_path(layer, head)}, gene {gene}"):
+            return links_of_gene(links, self._rna, gene, np.asarray(cells, dtype=np.int64))
+
+    def links_of_peak(self, peak: int, cells: CellPositions, layer: int = 0, head: int = 0) -> PairLinks:
+        """The kept links to one peak in each of some cells, by cell and then by gene."""
+        links = self.stored_links(layer, head)
+        with intact(self.path, f"{schema.links_path(layer, head)}, peak {peak}"):
+            return links_of_peak(links, (self._rna, self._atac), peak, np.asarray(cells, dtype=np.int64))
+
+    def cumulative(
+        self, cell_type: str, cut: Cut, layer: int = 0, head: int = 0, control: str | None = None
+    ) -> CumulativeScores:
+        """Cumulative scores of a cell type, of the model or of a control.
+
+        Summed from the stored histogram when the threshold is an edge of its bins, for any k; else from the links, a
+        bounded number at a time. Both give the same numbers. The last few are kept. The arrays are shared and cannot
+        be written to.
+
+        Raises
+        ------
+        NotFoundError
+            If there is no such cell type, layer, head or control, or the threshold parts a bin of a control, whose
+            links are not here.
+        StoreDamagedError
+            If the file fails its checksums on the way.
+        """
+        code = self._type(cell_type)
+        links = self.stored_links(layer, head)
+        if control is not None and control not in self.controls:
+            raise NotFoundError("control", control, self.controls)
+
+        def summed() -> CumulativeScores:
+            root = schema.CUMULATIVE if control is None else f"{schema.CONTROLS}/{control}"
+            with intact(self.path, f"the cumulative scores of {cell_type}"):
+                group = self._file[schema.cumulative_path(layer, head, root)][schema.of_type(code)]
+                cells = self.cells_of(cell_type)
+                histogram = StoredHistogram(group, self.n_peaks)
+                sums, truncated = histogram.sums(cut), histogram.truncates(cut)
+                n_open = self._file[f"{schema.CUMULATIVE}/{schema.N_OPEN}"][code].astype(np.int64)
+                if sums is None and control is None:
+                    sums, truncated = cut_sums(links, cells, self.n_peaks, cut)
+            if sums is None:
+                raise NotFoundError("threshold of a control", f"{cut.threshold:g}", map(str, schema.EDGE_SCORES))
+            return CumulativeScores.of(sums, n_open, len(cells), truncated)
+
+        return self._kept((cell_type, cut, layer, head, control), summed)
+
+    def cumulative_of_cells(self, cells: CellPositions, cut: Cut, layer: int = 0, head: int = 0) -> CumulativeScores:
+        """Cumulative scores over any cells, summed from their links; see :meth:`cumulative`.
+
+        Only links up to the cut's k are read.
+        """
+        links, chosen = self.stored_links(layer, head), np.unique(np.asarray(cells, dtype=np.int64))
+        for cell in chosen[[0, -1]] if len(chosen) else ():
+            self._check_cell(int(cell))
+        n_open = np.zeros(self.n_peaks, dtype=np.int64)
+        with intact(self.path, "the links of the chosen cells"):
+            sums, truncated = cut_sums(links, chosen, self.n_peaks, cut)
+            for cell in chosen:
+                n_open[self._atac.indices(int(cell), int(cell) + 1)] += 1
+        return CumulativeScores.of(sums, n_open, len(chosen), truncated)
+
+    def null(self, cell_type: str, cut: Cut | None = None, layer: int = 0, head: int = 0) -> NullSums:
+        """Expected cumulative scores of a cell type and their variances (:mod:`bi2scope.data.expectation`).
+
+        Those of all kept links are stored; for a cut they are computed from the links.
+        """
+        code = self._type(cell_type)
+        self.stored_links(layer, head)
+        if cut is not None and cut != Cut():
+            return self.null_of_cells(self.cells_of(cell_type), cut, layer, head)
+        with intact(self.path, f"the expected scores of {cell_type}"):
+            return read_null(self._file[schema.cumulative_path(layer, head)][schema.of_type(code)])
+
+    def null_of_cells(self, cells: CellPositions, cut: Cut, layer: int = 0, head: int = 0) -> NullSums:
+        """Expected cumulative scores of any cells and their variances, computed from the links that survive a cut."""
+        links = self.stored_links(layer, head)
+        with intact(self.path, "the links of the chosen cells"):
+            return null_sums(links, np.asarray(cells, dtype=np.int64), self.counts, self._places, cut)
+
+    def regulatory_map(self, cell_type: str, layer: int = 0, head: int = 0) -> StoredMap:
+        """The regulatory map of a cell type, over all kept links.
 
         Raises
         ------
         NotFoundError
             If there is no such cell type, layer or head.
-        StoreDamagedError
-            If the file fails its checksums on the way.
         """
-        if cell_type not in self.cell_types:
-            raise NotFoundError("cell type", cell_type, self.cell_types)
-        links = self.stored_links(layer, head)
-        key = (cell_type, cut, layer, head)
-        kept = self._recall(key)
-        if kept is None:
-            with _intact(self.path, f"the cumulative scores of {cell_type}"):
-                kept = self._cumulative(self.cell_types.index(cell_type), cut, links, (layer, head))
-            self._keep(key, kept)
-        return kept
+        code = self._type(cell_type)
+        self.stored_links(layer, head)
+        with intact(self.path, f"the regulatory map of {cell_type}"):
+            return StoredMap(self._file[schema.map_path(layer, head)][schema.of_type(code)], self.path)
 
-    def _cumulative(self, code: int, cut: Cut, links: StoredLinks, place: tuple[int, int]) -> CumulativeScores:
-        cells = np.flatnonzero(self._type_code == code)
-        if cut.threshold in self._thresholds and (cut.top_k in self._top_k or _past(cut, self._top_k[-1])):
-            sums = self._from_grid(code, cut, place)
-        else:
-            sums = cut_sums(links.blocks(cells), len(self.peaks), cut)
-        n_open = self._grid[schema.N_OPEN][code].astype(np.int64)
-        for array in (sums.links, sums.score, sums.weight, n_open):
-            array.flags.writeable = False
-        return CumulativeScores(sums.links, sums.score, sums.weight, n_open, len(cells), sums.truncated)
+    def pooled(self) -> npt.NDArray[np.float32] | None:
+        """``(n_cells, 2 * hidden)`` the model's own representation of every cell; ``None`` when it is not here."""
+        if not self.has_pooled:
+            return None
+        with intact(self.path, schema.POOLED):
+            pooled: npt.NDArray[np.float32] = self._file[schema.POOLED][:]
+            return pooled
 
-    def _from_grid(self, code: int, cut: Cut, place: tuple[int, int]) -> CutSums:
-        """The sums of a cut on the grid; a k past k_max is no cut at all."""
-        group = self._file[schema.cumulative_path(*place)]
-        row = self._thresholds.index(cut.threshold)
-        past = _past(cut, self._top_k[-1])
-        column = len(self._top_k) - 1 if past else self._top_k.index(cut.top_k)
-        sums = {name: group[name][code, row, column].astype(np.float64) for name in schema.DEFINITIONS}
-        return CutSums(**sums, truncated=bool(group[schema.TRUNCATED][code, row, column + past]))
-
-    def _recall(self, key: tuple[Any, ...]) -> CumulativeScores | None:
+    def _kept(self, key: tuple[Any, ...], summed: Callable[[], CumulativeScores]) -> CumulativeScores:
+        """The scores of one request, from those kept or made now."""
         with self._lock:
             if key in self._sums:
                 self._sums.move_to_end(key)
-            return self._sums.get(key)
-
-    def _keep(self, key: tuple[Any, ...], scores: CumulativeScores) -> None:
+                return self._sums[key]
+        scores = summed()
         room = max(1, KEPT_SUMS_BYTES // max(4 * scores.links.nbytes, 1))
         with self._lock:
             self._sums[key] = scores
             while len(self._sums) > room:
                 self._sums.popitem(last=False)
+        return scores
 
     def stored_links(self, layer: int, head: int) -> StoredLinks:
         """The links of one layer and head, to be read in blocks.
@@ -230,124 +379,22 @@ class StoreReader:
                 raise NotFoundError(kind, str(number), [str(known) for known in range(count)])
         return self._links[layer][head]
 
+    def layers_and_heads(self) -> Iterator[tuple[int, int]]:
+        """Every layer with every head."""
+        for layer in range(self.attributes.n_layers):
+            for head in range(self.attributes.n_heads):
+                yield layer, head
+
+    @property
+    def counts(self) -> tuple[StoredCounts, StoredCounts]:
+        """Counts of RNA and ATAC, to be read in blocks."""
+        return self._rna, self._atac
+
+    def _type(self, cell_type: str) -> int:
+        if cell_type not in self.cell_types:
+            raise NotFoundError("cell type", cell_type, self.cell_types)
+        return self.cell_types.index(cell_type)
+
     def _check_cell(self, cell: int) -> None:
         if not 0 <= cell < self.n_cells:
             raise NotFoundError("cell", f"position {cell}")
-
-    def _check_lengths(self) -> None:
-        """Refuse a file whose arrays do not fit one another, before anything is read from them."""
-        with _intact(self.path, "the arrays"):
-            for key, found, wanted in _lengths(self._file, self):
-                if found != wanted:
-                    raise StoreDamagedError(
-                        f"{self.path} is damaged: {key} has shape {found}, wanted {wanted}.", _RESTORE
-                    )
-
-
-_RESTORE = "Copy it again from where it is whole, or run `bi2scope precompute` anew."
-
-
-def _past(cut: Cut, k_max: int) -> bool:
-    """Whether the cut on the rank asks for all links, kept or not."""
-    return cut.top_k is None or cut.top_k > k_max
-
-
-def _open(path: Path) -> h5py.File:
-    if path.is_dir() or not path.exists():
-        what = "is a folder" if path.is_dir() else "does not exist"
-        raise StoreError(f"{path} {what}; wanted an attention store.", "`bi2scope precompute` makes one.")
-    try:
-        with path.open("rb") as content:
-            size = len(content.read(8))
-        if not h5py.is_hdf5(path):
-            found = "is empty" if not size else "is not an HDF5 file"
-            raise StoreFormatError(f"{path} {found}; wanted an attention store.", "`bi2scope precompute` makes one.")
-        return h5py.File(path, "r", locking=False)  # a store never changes under its name: no lock is needed
-    except PermissionError as error:
-        raise StoreError(f"{path} may not be read.", "Ask its owner for the right to read it.") from error
-    except (OSError, RuntimeError) as error:
-        raise _damaged(path, "the file", error) from error
-
-
-def _attributes(path: Path, file: h5py.File) -> schema.StoreAttributes:
-    with _intact(path, "the root attributes"):
-        magic, found = text_of(file.attrs.get("magic")), file.attrs.get("format_version")
-    if magic != schema.MAGIC:
-        raise StoreFormatError(
-            f"{path} is an HDF5 file, but not an attention store.", "`bi2scope precompute` makes one."
-        )
-    if not isinstance(found, (int, np.integer)) or found != schema.FORMAT_VERSION:
-        raise StoreFormatError(
-            f"{path} has store format {found}; this program reads format {schema.FORMAT_VERSION}.",
-            "Read it with the version of bi2scope that wrote it, or run `bi2scope precompute` anew.",
-        )
-    with _intact(path, "the root attributes"):
-        return schema.attributes_from_root({key: _plain(value) for key, value in file.attrs.items()})
-
-
-def _plain(value: Any) -> Any:
-    return text_of(value) if isinstance(value, bytes) else value
-
-
-def _table(path: Path, file: h5py.File, key: str) -> pd.DataFrame:
-    from anndata.io import read_elem
-
-    with _intact(path, key):
-        table: pd.DataFrame = read_elem(file[key])
-        columns = {schema.CELLS: schema.CELL_COLUMNS, schema.GENES: schema.GENE_COLUMNS}.get(key, schema.PEAK_COLUMNS)
-        table = table[list(columns)]
-        names = {column: table[column].astype(str) for column in ("chrom", "strand") if column in table}
-        return table.assign(**names)
-
-
-def _lengths(file: h5py.File, reader: StoreReader) -> Iterator[tuple[str, tuple[int, ...], tuple[int, ...]]]:
-    """Key, shape found and shape wanted of every array."""
-    tables = {schema.RNA: reader.genes, schema.ATAC: reader.peaks}
-    n_cells, n_peaks, n_types = len(reader.cells), len(reader.peaks), len(reader.cell_types)
-    for key, features in tables.items():
-        indptr = file[f"{key}/indptr"]
-        yield f"{key} (attribute)", tuple(file[key].attrs["shape"]), (n_cells, len(features))
-        yield f"{key}/indptr", indptr.shape, (n_cells + 1,)
-        for part in ("indices", "data"):
-            yield f"{key}/{part}", file[f"{key}/{part}"].shape, (int(indptr[-1]),)
-    cuts = (len(file[f"{schema.CUMULATIVE}/{schema.THRESHOLDS}"]), len(file[f"{schema.CUMULATIVE}/{schema.TOP_K}"]))
-    yield f"{schema.CUMULATIVE}/{schema.N_OPEN}", file[f"{schema.CUMULATIVE}/{schema.N_OPEN}"].shape, (n_types, n_peaks)
-    for layer in range(reader.attributes.n_layers):
-        for head in range(reader.attributes.n_heads):
-            yield from _link_lengths(file[schema.links_path(layer, head)], n_cells)
-            group = file[schema.cumulative_path(layer, head)]
-            for name in schema.DEFINITIONS:
-                yield group[name].name, group[name].shape, (n_types, *cuts, n_peaks)
-            yield group[schema.TRUNCATED].name, group[schema.TRUNCATED].shape, (n_types, cuts[0], cuts[1] + 1)
-
-
-def _link_lengths(group: h5py.Group, n_cells: int) -> Iterator[tuple[str, tuple[int, ...], tuple[int, ...]]]:
-    for offset, keys in ((schema.ROW_OFFSET, schema.ROW_ARRAYS), (schema.LINK_OFFSET, schema.LINK_ARRAYS)):
-        yield group[offset].name, group[offset].shape, (n_cells + 1,)
-        for key in keys:
-            yield group[key].name, group[key].shape, (int(group[offset][-1]),)
-
-
-@contextlib.contextmanager
-def _intact(path: Path, key: str) -> Iterator[None]:
-    """Say which part of which file is damaged, instead of what HDF5 says."""
-    try:
-        yield
-    except StoreDamagedError:
-        raise
-    except (OSError, RuntimeError, LookupError, ValueError, TypeError, AttributeError) as error:
-        raise _damaged(path, key, error) from error
-    except Exception as error:  # what anndata raises of its own for an element of no known encoding
-        if type(error).__module__.startswith("anndata"):
-            raise _damaged(path, key, error) from error
-        raise
-
-
-def _damaged(path: Path, key: str, error: Exception) -> StoreDamagedError:
-    reason = str(error).strip("\"'").splitlines()[0] if str(error) else type(error).__name__
-    cut_short = re.search(r"truncated file: eof = (\d+), .*stored_eof = (\d+)", reason)
-    if cut_short:
-        return StoreDamagedError(
-            f"{path} is cut short: {int(cut_short[1]):,} of {int(cut_short[2]):,} bytes are there.", _RESTORE
-        )
-    return StoreDamagedError(f"{path} is damaged: {key} cannot be read ({reason}).", _RESTORE)

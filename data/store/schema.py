@@ -13,13 +13,13 @@ from typing import Any, Final
 
 import numpy as np
 
-from bi2scope.data.attention import FLOOR
+from bi2scope.data.attention import FLOOR, AttentionKind, attention_kind
 
 MAGIC: Final = "bi2scope attention store"
 """Value of the root attribute ``magic``: tells a store from any other HDF5 file."""
 
-FORMAT_VERSION: Final = 0
-"""Version of the layout; 0 is the draft of format 1. A reader reads this version and no other."""
+FORMAT_VERSION: Final = 1
+"""Version of the layout. A reader reads this version and no other; format 0 was a draft."""
 
 LIBVER: Final = "v110"
 """HDF5 file format of the store: from 1.10 on the metadata, too, carries checksums."""
@@ -31,6 +31,10 @@ RNA: Final = "rna"
 ATAC: Final = "atac"
 LINKS: Final = "links"
 CUMULATIVE: Final = "cumulative"
+MAP: Final = "map"
+FACTORS: Final = "factors"
+CONTROLS: Final = "controls"
+POOLED: Final = "pooled"
 
 CELL_COLUMNS: Final = ("cell_type", "n_genes", "n_peaks", "umap_1", "umap_2")
 GENE_COLUMNS: Final = ("name", "chrom", "start", "end", "strand", "means", "variances_norm", "highly_variable")
@@ -42,36 +46,62 @@ REPEATED_TEXTS: Final = ("chrom", "strand")
 EMBEDDING_METHOD: Final = "embedding_method"
 """Attribute of ``cells``: how ``umap_1`` and ``umap_2`` were made."""
 
-ROW_OFFSET: Final = "row_offset"
-LINK_OFFSET: Final = "link_offset"
-ROW_ARRAYS: Final[dict[str, np.dtype[Any]]] = {
-    "gene": np.dtype("<i4"),
-    "n_links": np.dtype("<u2"),
-    "n_above": np.dtype("<i4"),
-    "denominator": np.dtype("<f4"),
-}
-"""One value per expressed gene of every cell; see :class:`bi2scope.data.attention.CellAttention`."""
+LINK, ROW, N_LINKS, DEPTH = "link", "row", "n_links", "depth"
+"""Arrays of a layer's and head's links: the links and the rows of every cell, their number, and the longest row."""
+
+LINK_PLANES: Final = ("peak", "step")
+ROW_PLANES: Final = ("n_links", "n_above", "denominator")
+ROW_DTYPE: Final = np.dtype("<i4")
 
 LARGEST_K_MAX: Final = 65535
-"""What ``n_links`` can count to."""
+"""What a length of a row can count to."""
 
-LINK_ARRAYS: Final = ("peak", "logit")
-LOGIT_DTYPE: Final = np.dtype("<f4")
+EDGES: Final = "edges"
+EDGE_SCORES: Final = (*(n / 100 for n in range(50, 100)), 0.995, 0.999)
+"""Scores that part the bins of the histogram: every step of the threshold slider, and two more near 1."""
 
-GRID_THRESHOLDS: Final = (0.5, 0.8, 0.9, 0.95, 0.99)
-GRID_TOP_K: Final = (1, 5, 10, 20)
-"""The ranks of the grid below ``k_max``, which closes it."""
+KEY_EDGES: Final = (0, 15, 30, 42)
+"""Which edges have sums of their own (0.5, 0.65, 0.8, 0.92)."""
 
-THRESHOLDS: Final = "thresholds"
-TOP_K: Final = "top_k"
+KEY_RANKS: Final = (10, 25)
+"""Which ranks below the last one have sums of their own."""
+
 N_OPEN: Final = "n_open"
-TRUNCATED: Final = "truncated"
-DEFINITIONS: Final[dict[str, np.dtype[Any]]] = {
+LAST_CUT: Final = "last_cut"
+HISTOGRAM: Final[dict[str, np.dtype[Any]]] = {
+    "peak": np.dtype("<u4"),
     "links": np.dtype("<u4"),
-    "score": np.dtype("<f4"),
-    "weight": np.dtype("<f4"),
+    "score": np.dtype("<u4"),
+    "weight": np.dtype("<u4"),
 }
-"""The three cumulative scores and their type on disk; float32 keeps a sum to 6e-8 of itself."""
+OFFSET: Final = "offset"
+SUMS: Final = "sums"
+EXPECTED: Final = "expected"
+VARIANCE: Final = "variance"
+
+SCORE_UNIT: Final = 1 << 12
+WEIGHT_UNIT: Final = 1 << 16
+"""Scores and weights are summed as whole numbers of 1 / unit: such sums do not depend on their order."""
+
+DEFINITIONS: Final = ("links", "score", "weight")
+"""The three cumulative scores."""
+
+UNITS: Final = {"links": 1, "score": SCORE_UNIT, "weight": WEIGHT_UNIT}
+
+MAP_ARRAYS: Final[dict[str, np.dtype[Any]]] = {
+    "peak": np.dtype("<u4"),
+    "n_cells": np.dtype("<u4"),
+    "n_both": np.dtype("<u4"),
+    "score": np.dtype("<u2"),
+    "weight": np.dtype("<u2"),
+}
+GENE_OFFSET: Final = "gene_offset"
+LEAST_CELLS: Final = "least_cells"
+MAP_LEAST_SHARE: Final = 0.01
+"""Pairs linked in fewer of a type's cells than this share are left out of its map."""
+
+FACTOR_ARRAYS: Final = ("query", "query_per_count", "key", "key_per_count")
+COUNTS_ATTRIBUTE: Final = "counts"
 
 
 def links_path(layer: int, head: int) -> str:
@@ -79,14 +109,24 @@ def links_path(layer: int, head: int) -> str:
     return f"{LINKS}/layer{layer}/head{head}"
 
 
-def cumulative_path(layer: int, head: int) -> str:
-    """Group of one layer's and head's cumulative scores."""
-    return f"{CUMULATIVE}/layer{layer}/head{head}"
+def cumulative_path(layer: int, head: int, root: str = CUMULATIVE) -> str:
+    """Group of one layer's and head's cumulative scores, of the model or of a control."""
+    return f"{root}/layer{layer}/head{head}"
 
 
-def grid_top_k(k_max: int) -> tuple[int, ...]:
-    """The ranks of the cumulative grid: 1, 5, 10, 20 as far as they lie below ``k_max``, and ``k_max``."""
-    return (*(k for k in GRID_TOP_K if k < k_max), k_max)
+def map_path(layer: int, head: int) -> str:
+    """Group of one layer's and head's regulatory maps."""
+    return f"{MAP}/layer{layer}/head{head}"
+
+
+def of_type(code: int) -> str:
+    """Group of one cell type inside one of cumulative scores or maps."""
+    return f"type{code}"
+
+
+def key_ranks(depth: int) -> tuple[int, ...]:
+    """Ranks that have sums of their own where the longest row has ``depth`` links; that rank is the last."""
+    return (*(k for k in KEY_RANKS if k < depth), *range(50, depth, 50), *((depth,) if depth else ()))
 
 
 def peak_dtype(largest_cell: int) -> np.dtype[Any]:
@@ -123,6 +163,10 @@ class StoreAttributes:
     dataset_digest
         SHA-256 of the data set as it was read, before the model's features were chosen from it; that of the stored
         cells where the writer is not told.
+    attention
+        Kind of the model's attention: that of a control says by what rule its links weigh.
+    metrics
+        Metrics and baselines of the model beyond the report; None when there are none.
     generator, created, format_version
         Stamped by the writer: program and version, ISO 8601 date, version of the layout.
     """
@@ -139,14 +183,16 @@ class StoreAttributes:
     training: dict[str, Any] | None = None
     max_distance: int | None = None
     dataset_digest: str = ""
+    attention: AttentionKind = "learned"
+    metrics: dict[str, Any] | None = None
     generator: str = ""
     created: str = ""
     format_version: int = FORMAT_VERSION
 
 
-_JSON = ("notes", "configuration", "training")
+_JSON = ("notes", "configuration", "training", "metrics")
 _NUMBERS = {"n_layers": int, "n_heads": int, "n_parameters": int, "k_max": int, "floor": float}
-_TEXT = ("name", "model_digest", "generator", "created", "dataset_digest")
+_TEXT = ("name", "model_digest", "generator", "created", "dataset_digest", "attention")
 REQUIRED_ATTRIBUTES: Final = ("magic", "format_version", *_TEXT, *_NUMBERS, *_JSON)
 """The root attributes that every store has."""
 
@@ -177,5 +223,6 @@ def attributes_from_root(root: Mapping[str, Any]) -> StoreAttributes:
     values.update({key: kind(root[key]) for key, kind in _NUMBERS.items()})
     values.update({key: json.loads(root[key]) for key in _JSON})
     values["notes"] = tuple(values["notes"])
+    values["attention"] = attention_kind(values["attention"])
     values[MAX_DISTANCE] = int(root[MAX_DISTANCE]) if MAX_DISTANCE in root else None
     return StoreAttributes(**values, format_version=int(root["format_version"]))

@@ -24,7 +24,11 @@ def store_summary(reader: StoreReader) -> list[tuple[str, str]]:
         ("model", f"{about.n_layers} layer(s), {about.n_heads} head(s), {about.n_parameters:,} parameters"),
         ("candidates", candidates_text(about.max_distance)),
         ("links", f"up to {about.k_max} per gene, cell, layer and head, of score above {about.floor:g}"),
+        ("attention", about.attention),
+        ("factors", _factors(reader)),
         ("embedding", reader.embedding_method),
+        ("pooled", "the model's representation of every cell" if reader.has_pooled else "none"),
+        ("controls", ", ".join(reader.controls) or "none"),
         ("learning", _learning(about.training)),
         ("data digest", about.dataset_digest),
         ("model digest", about.model_digest),
@@ -34,3 +38,9 @@ def store_summary(reader: StoreReader) -> list[tuple[str, str]]:
 
 def _learning(training: dict[str, Any] | None) -> str:
     return accuracy_sentence(training) if training else "the store says nothing of how the model was trained"
+
+
+def _factors(reader: StoreReader) -> str:
+    if not reader.has_factors:
+        return "none: what was cut at k_max stays cut"
+    return "of the first layer: its attention is recomputed exactly where links were cut at k_max"

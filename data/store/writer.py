@@ -7,7 +7,7 @@ Use::
         for cell in range(multiome.n_cells):
             writer.write_cell(attention_of(cell))        # [layer][head]
 
-When the block ends without an exception the cumulative scores are summed, the file is synced to the disk and takes its
+When the block ends without an exception the cell types are summarised, the file is synced to the disk and takes its
 name; on any exception, Ctrl-C included, the temporary file is removed and what stood at ``path`` stands there still.
 Memory does not grow with the number of cells but for the offsets, eight bytes per cell and array.
 """
@@ -30,13 +30,18 @@ import numpy as np
 import pandas as pd
 
 from bi2scope.data.attention import CellAttention, Floats
+from bi2scope.data.candidates import Window
 from bi2scope.data.errors import ConfigurationError, StoreError
+from bi2scope.data.factors import Factors
 from bi2scope.data.multiome import Multiome
 from bi2scope.data.store import schema
-from bi2scope.data.store.cumulative import GridSums, grid_sums
+from bi2scope.data.store.controls import copy_control
 from bi2scope.data.store.disk import DiskFile
 from bi2scope.data.store.growing import GrowingLinks, chunk_length
+from bi2scope.data.store.histogram import write_histogram
 from bi2scope.data.store.links import StoredCounts, StoredLinks
+from bi2scope.data.store.null import CellPlaces, null_sums, write_null
+from bi2scope.data.store.regulatory import TypeCells, write_map
 from bi2scope.data.store.tables import COMPRESSED, LARGEST_CHUNK, fixed_text, write_array, write_table
 
 
@@ -50,10 +55,16 @@ class Embedding:
         ``(n_cells, 2)``.
     method
         How it was made, in words for the screen.
+    pooled
+        ``(n_cells, 2 * hidden)`` the model's own representation of each cell, when it is known.
+    quality
+        Columns of numbers for each cell, such as counts in all and their share on mitochondria.
     """
 
     coordinates: Floats
     method: str
+    pooled: Floats | None = None
+    quality: pd.DataFrame | None = None
 
 
 class StoreWriter:
@@ -145,7 +156,13 @@ class StoreWriter:
             },
             index=multiome.cells.index,
         )
+        if embedding.quality is not None:
+            cells = cells.join(_quality(embedding.quality, cells))
         with self._writing():
+            if embedding.pooled is not None:
+                if len(embedding.pooled) != multiome.n_cells:
+                    raise ValueError("The pooled representation does not have one row per cell.")
+                write_array(self._file, schema.POOLED, np.asarray(embedding.pooled, dtype="<f4"))
             write_table(self._file, schema.CELLS, cells)
             self._file[schema.CELLS].attrs[schema.EMBEDDING_METHOD] = fixed_text(embedding.method)
 
@@ -178,8 +195,38 @@ class StoreWriter:
                 links.append(one, own_peaks, self._attributes.k_max)
         self._n_written += 1
 
+    def write_factors(self, factors: Factors) -> None:
+        """Write the first layer's factors, from which any cell's attention can be recomputed; once.
+
+        Raises
+        ------
+        ValueError
+            If they are not of the store's genes, peaks and heads.
+        StoreError
+            If they cannot be written.
+        """
+        wanted = (self._multiome.n_genes, self._multiome.n_peaks, self._attributes.n_heads)
+        if (len(factors.query), len(factors.key), factors.heads) != wanted:
+            raise ValueError("The factors are of other genes, peaks or heads.")
+        with self._writing():
+            group = self._file.create_group(schema.FACTORS)
+            group.attrs[schema.COUNTS_ATTRIBUTE] = fixed_text(factors.counts)
+            for key in schema.FACTOR_ARRAYS:
+                write_array(group, key, getattr(factors, key).astype("<f4"))
+
+    def write_control(self, name: str, store: str | os.PathLike[str]) -> None:
+        """Take over the cumulative scores of a control model from its own store, over the same cells and peaks.
+
+        Raises
+        ------
+        StoreError
+            If that store is of other cells, types or peaks, or nothing can be written.
+        """
+        with self._writing():
+            copy_control(self._file, name, store)
+
     def write_cumulative(self, type_code: int) -> None:
-        """Sum the cumulative scores of one cell type, once every cell is written; types left out are summed at the end.
+        """Sum one cell type, once every cell is written; types left out are summed at the end.
 
         Parameters
         ----------
@@ -187,15 +234,23 @@ class StoreWriter:
             Position of the type in the data set's cell types.
         """
         self._close_links()
-        multiome, top_k = self._multiome, schema.grid_top_k(self._attributes.k_max)
+        multiome, name = self._multiome, schema.of_type(type_code)
         cells = np.flatnonzero(multiome.cells["cell_type"].cat.codes == type_code)
+        rna, atac = multiome.rna[cells], multiome.atac[cells]
+        of_type = TypeCells(cells, rna, atac, multiome.gene_chromosome)
+        places = CellPlaces(
+            multiome.gene_chromosome, multiome.peak_chromosome,
+            Window.of(multiome.genes, multiome.peaks, self._attributes.max_distance),
+        )  # fmt: skip
         with self._writing():
-            counts = StoredCounts(self._file[schema.ATAC])
+            counts = StoredCounts(self._file[schema.RNA]), StoredCounts(self._file[schema.ATAC])
             for layer, head in self._layers_and_heads():
-                links = StoredLinks(self._file[schema.links_path(layer, head)], counts)
-                sums = grid_sums(links.blocks(cells), multiome.n_peaks, schema.GRID_THRESHOLDS, top_k)
-                self._write_grid(schema.cumulative_path(layer, head), type_code, sums)
-            n_open = np.asarray((multiome.atac[cells] != 0).sum(axis=0)).ravel()
+                links = StoredLinks(self._file[schema.links_path(layer, head)], *counts, self._attributes.attention)
+                sums = self._file.create_group(f"{schema.cumulative_path(layer, head)}/{name}")
+                write_histogram(sums, links, cells, multiome.n_peaks)
+                write_null(sums, null_sums(links, cells, counts, places))
+                write_map(self._file.create_group(f"{schema.map_path(layer, head)}/{name}"), links, of_type)
+            n_open = np.asarray((atac != 0).sum(axis=0)).ravel()
             self._file[f"{schema.CUMULATIVE}/{schema.N_OPEN}"][type_code] = n_open
         self._summed.add(type_code)
 
@@ -218,7 +273,7 @@ class StoreWriter:
             GrowingLinks(self._file.create_group(schema.links_path(layer, head)), self._multiome, self._attributes)
             for layer, head in self._layers_and_heads()
         ]
-        self._make_grid()
+        self._make_sums()
 
     def _layers_and_heads(self) -> Iterator[tuple[int, int]]:
         for layer in range(self._attributes.n_layers):
@@ -236,28 +291,12 @@ class StoreWriter:
             chunk = chunk_length(counts.nnz / max(multiome.n_cells, 1))
             write_elem(self._file, key, counts, dataset_kwargs={"chunks": (chunk,), **COMPRESSED})
 
-    def _make_grid(self) -> None:
+    def _make_sums(self) -> None:
         n_types, n_peaks = len(self._multiome.cell_types), self._multiome.n_peaks
-        thresholds, top_k = schema.GRID_THRESHOLDS, schema.grid_top_k(self._attributes.k_max)
         group = self._file.create_group(schema.CUMULATIVE)
-        write_array(group, schema.THRESHOLDS, np.asarray(thresholds, dtype="<f8"))
-        write_array(group, schema.TOP_K, np.asarray(top_k, dtype="<i4"))
-        chunk = (max(min(n_peaks, LARGEST_CHUNK), 1),)
-        group.create_dataset(schema.N_OPEN, (n_types, n_peaks), "<u4", chunks=(1, *chunk), **COMPRESSED)
-        for layer, head in self._layers_and_heads():
-            one = self._file.create_group(schema.cumulative_path(layer, head))
-            cuts = (n_types, len(thresholds), len(top_k))
-            one.create_dataset(
-                schema.TRUNCATED, (*cuts[:2], cuts[2] + 1), "u1", chunks=(1, *cuts[1:-1], cuts[2] + 1), **COMPRESSED
-            )
-            for name, dtype in schema.DEFINITIONS.items():
-                one.create_dataset(name, (*cuts, n_peaks), dtype, chunks=(1, 1, 1, *chunk), **COMPRESSED)
-
-    def _write_grid(self, path: str, type_code: int, sums: GridSums) -> None:
-        group = self._file[path]
-        group[schema.TRUNCATED][type_code] = sums.truncated
-        for name, dtype in schema.DEFINITIONS.items():
-            group[name][type_code] = getattr(sums, name).astype(dtype)
+        write_array(group, schema.EDGES, np.asarray(schema.EDGE_SCORES, dtype="<f8"))
+        shape, chunks = (n_types, n_peaks), (1, max(min(n_peaks, LARGEST_CHUNK), 1))
+        group.create_dataset(schema.N_OPEN, shape, "<u4", maxshape=(None, None), chunks=chunks, **COMPRESSED)
 
     def _close_links(self) -> None:
         if self._n_written != self._multiome.n_cells:
@@ -309,3 +348,11 @@ def _check(attributes: schema.StoreAttributes) -> None:
         raise ConfigurationError(
             f"k_max is {attributes.k_max}; a store keeps 1 to {schema.LARGEST_K_MAX} links per gene."
         )
+
+
+def _quality(columns: pd.DataFrame, cells: pd.DataFrame) -> pd.DataFrame:
+    """Columns for the table of cells, checked: numbers, one row per cell, no name that is taken."""
+    taken = [str(name) for name in columns if name in cells]
+    if len(columns) != len(cells) or taken or not all(pd.api.types.is_numeric_dtype(kind) for kind in columns.dtypes):
+        raise ValueError(f"The quality columns must be numbers, one per cell, and not named {', '.join(taken)}.")
+    return columns.set_axis(cells.index)

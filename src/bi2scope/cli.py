@@ -201,12 +201,16 @@ def info(store: StoreArgument) -> None:
 
 
 @app.command()
-def check(store: StoreArgument) -> None:
+def check(
+    store: StoreArgument,
+    cells: Annotated[int, typer.Option("--cells", min=0, help="Cells, chosen at random, that are recomputed.")] = 50,
+    full: Annotated[bool, typer.Option("--full", help="Every cell, and every cell type's sums and map.")] = False,
+) -> None:
     """Verify an attention store; the exit code is 3 if anything is wrong."""
     from bi2scope.data.errors import StoreDamagedError
-    from bi2scope.data.store.check import check_store
+    from bi2scope.data.store.check import CheckOptions, check_store
 
-    violations = check_store(store)
+    violations = check_store(store, CheckOptions(cells, full))
     for violation in violations:
         typer.echo(violation, err=True)
     if violations:

@@ -1,6 +1,7 @@
-"""Size and speed of the store on cells as large as those of a 10x PBMC data set.
+"""Size and speed of the store on cells as large as those of a 10x PBMC data set, 100 of them of one type.
 
-Floor of a read: the same links of the same cell, as raw bytes in an uncompressed file, read by numpy.
+Floor of a read: the same links of the same cell, as raw bytes in an uncompressed file, read by numpy. Floor of a sum:
+summing the links themselves.
 """
 
 from __future__ import annotations
@@ -17,8 +18,10 @@ import pandas as pd
 from scipy import sparse
 
 from bi2scope.data.attention import WEIGHTED_PER_ROW, CellAttention, Cut, score_of, softmax_denominator
+from bi2scope.data.factors import Factors
 from bi2scope.data.graph import CellGraph, cell_graph
 from bi2scope.data.multiome import Multiome
+from bi2scope.data.store.check import CheckOptions, check_store
 from bi2scope.data.store.reader import StoreReader
 from bi2scope.data.store.schema import StoreAttributes
 from bi2scope.data.store.writer import Embedding, StoreWriter
@@ -37,12 +40,12 @@ def main() -> tuple[dict[str, float], dict[str, float]]:
     key = rng.normal(size=(N_PEAKS, DIM)).astype(np.float32)
     with tempfile.TemporaryDirectory() as folder:
         path, raw = Path(folder) / "store.h5", Path(folder) / "raw"
-        write_seconds, n_links = write(path, raw, multiome, query, key)
-        return measure(path, raw, write_seconds, n_links)
+        seconds, n_links = write(path, raw, multiome, query, key)
+        return measure(path, raw, seconds, n_links)
 
 
 def cells_of_pbmc_size(rng: np.random.Generator) -> Multiome:
-    types = np.arange(N_CELLS) % 3
+    types = np.repeat([0, 1, 2], [100, 49, 1])
     cells = pd.DataFrame(
         {"cell_type": pd.Categorical.from_codes(types, ["a", "b", "c"])},
         index=pd.Index([f"cell{i}" for i in range(N_CELLS)], dtype=object),
@@ -98,53 +101,111 @@ def attend(multiome: Multiome, graph: CellGraph, query: np.ndarray, key: np.ndar
     )
 
 
-def write(path: Path, raw: Path, multiome: Multiome, query: np.ndarray, key: np.ndarray) -> tuple[float, int]:
-    """Write the store and, beside it, each cell's links as raw bytes; seconds in the writer, number of links."""
+def write(
+    path: Path, raw: Path, multiome: Multiome, query: np.ndarray, key: np.ndarray
+) -> tuple[dict[str, float], tuple[int, int]]:
+    """Write the store and, beside it, each cell's links as raw bytes; seconds, and links in all and of type a."""
     attributes = StoreAttributes("benchmark", "0" * 64, n_layers=1, n_heads=1, n_parameters=0, k_max=K_MAX)
     raw.mkdir()
     cells = [attend(multiome, cell_graph(multiome, i, i), query, key) for i in range(multiome.n_cells)]
     for i, cell in enumerate(cells):
         for name in ARRAYS:
             np.save(raw / f"{i}-{name}.npy", getattr(cell, name))
-    start = time.perf_counter()
+    nothing = np.zeros(DIM, dtype=np.float32)
+    seconds = {}
     with StoreWriter(path, multiome, attributes) as writer:
         writer.write_embedding(Embedding(np.zeros((multiome.n_cells, 2)), "none"))
-        for cell in cells:
-            writer.write_cell([[cell]])
-    return time.perf_counter() - start, sum(len(cell.peak) for cell in cells)
+        writer.write_factors(Factors(query, nothing, key, nothing, 1, "raw"))
+        seconds["write"] = timed(lambda: [writer.write_cell([[cell]]) for cell in cells]) / 1e3
+        seconds["summarise"] = timed(lambda: writer.write_cumulative(0)) / 1e3
+    links = [len(cell.peak) for cell in cells]
+    return seconds, (sum(links), sum(links[:100]))
 
 
-def measure(path: Path, raw: Path, write_seconds: float, n_links: int) -> tuple[dict[str, float], dict[str, float]]:
+def measure(
+    path: Path, raw: Path, seconds: dict[str, float], n_links: tuple[int, int]
+) -> tuple[dict[str, float], dict[str, float]]:
     open_ms = statistics.median(timed(lambda: StoreReader.open(path).close()) for _ in range(5))
     with StoreReader.open(path) as reader:
         order = np.tile(np.random.default_rng(3).permutation(reader.n_cells), 2)
         read = warm([timed(lambda cell=cell: reader.attention(int(cell))) for cell in order])
-        floor = warm(
-            [timed(lambda cell=cell: [np.load(raw / f"{cell}-{name}.npy") for name in ARRAYS]) for cell in order]
-        )
-        off_grid = timed(lambda: reader.cumulative("a", Cut(0.85, 7)))
-        on_grid = statistics.median(timed(lambda k=k: reader.cumulative("a", Cut(0.8, k))) for k in (1, 5, 10, 20, 50))
-    stored, grid = sizes(path, "links/layer0/head0"), sizes(path, "cumulative/layer0/head0")
-    raw_bytes = sum(file.stat().st_size for file in raw.iterdir())
-    links_bytes = sum(stored.values())
+        floor = warm([timed(lambda cell=cell: read_raw(raw, cell)) for cell in order])
+        times = {
+            "tables_ms": timed(lambda: (reader.cells, reader.genes, reader.peaks)),
+            "recompute_cell_ms": warm([timed(lambda cell=cell: exact(reader, int(cell))) for cell in order[:6]]),
+            **sums(reader),
+            **across(reader),
+        }
+    check_s = timed(lambda: check_store(path, CheckOptions(cells=10))) / 1e3
+    stored = {key: sizes(path, f"{key}/layer0/head0") for key in ("links", "cumulative", "map")}
+    of_type = {key: sum(size for name, size in stored[key].items() if name.startswith("type0")) for key in stored}
+    links_bytes = sum(stored["links"].values())
     ratios = {
-        "links_on_disk_over_raw": links_bytes / raw_bytes,
+        "links_on_disk_over_raw": links_bytes / sum(file.stat().st_size for file in raw.iterdir()),
         "cell_read_over_raw_read": read / floor,
-        "sum_on_grid_over_direct": on_grid / off_grid,
+        "sum_any_cut_over_direct": times["sum_any_cut_ms"] / times["sum_direct_ms"],
+        "histogram_on_disk_over_links": of_type["cumulative"] / n_links[1] / (links_bytes / n_links[0]),
+        "map_on_disk_over_links": of_type["map"] / n_links[1] / (links_bytes / n_links[0]),
     }
     figures = {
-        "links_per_cell": n_links / N_CELLS,
-        "bytes_per_link": links_bytes / n_links,
-        **{f"bytes_per_link_{name}": size / n_links for name, size in stored.items()},
-        "grid_bytes_per_peak_and_type": sum(grid.values()) / 3 / N_PEAKS,
+        "links_per_cell": n_links[0] / N_CELLS,
+        "bytes_per_link": links_bytes / n_links[0],
+        **{f"bytes_per_link_{name}": size / n_links[0] for name, size in stored["links"].items()},
+        "histogram_bytes_per_link": of_type["cumulative"] / n_links[1],
+        "map_bytes_per_link": of_type["map"] / n_links[1],
+        "factors_mb": sum(sizes(path, "factors").values()) / 1e6,
         "file_mb": path.stat().st_size / 1e6,
-        "write_cells_per_s": N_CELLS / write_seconds,
+        "write_cells_per_s": N_CELLS / seconds["write"],
+        "summarise_cells_per_s": 100 / seconds["summarise"],
         "open_ms": open_ms,
         "cell_read_ms": read,
         "cell_read_raw_ms": floor,
-        "sum_direct_ms_per_million_links": off_grid / (n_links / 3) * 1e6,
+        "check_s": check_s,
+        **times,
     }
     return ratios, figures
+
+
+def exact(reader: StoreReader, cell: int) -> CellAttention:
+    """A cell's attention from the factors, for more than was kept."""
+    assert reader.recompute is not None
+    return reader.recompute.attention(reader.graph(cell), 2 * K_MAX)
+
+
+def sums(reader: StoreReader) -> dict[str, float]:
+    """Cumulative scores of 100 cells: any cut of the sliders, and directly."""
+    cuts = [Cut(t, k) for t in (0.5, 0.55, 0.63, 0.75, 0.87, 0.93, 0.995) for k in (1, 3, 5, 10, 18, 33, 45, None)]
+    taken = [timed(lambda cut=cut: reader.cumulative("a", cut)) for cut in cuts]
+    cells = reader.cells_of("a")
+    return {
+        "sum_any_cut_ms": statistics.median(taken),
+        "sum_slowest_cut_ms": max(taken),
+        "sum_direct_ms": timed(lambda: reader.cumulative_of_cells(cells, Cut())),
+        "sum_of_any_cells_ms_per_cell": timed(lambda: reader.cumulative_of_cells(cells, Cut())) / len(cells),
+        "sum_of_any_cells_k_10_ms_per_cell": timed(lambda: reader.cumulative_of_cells(cells, Cut(0.5, 10)))
+        / len(cells),
+        "expected_of_a_cut_ms_per_cell": timed(lambda: reader.null("a", Cut(0.8, 10))) / len(cells),
+    }
+
+
+def across(reader: StoreReader) -> dict[str, float]:
+    """A common gene and a common peak in a type of 100 cells, and the map of one gene and of one peak."""
+    cells = reader.cells_of("a")
+    pairs = reader.regulatory_map("a")
+    everything = pairs.pairs((0, N_GENES))
+    gene, peak = (
+        int(everything.groupby("gene")["n_cells"].sum().idxmax()),
+        int(reader.cumulative("a", Cut()).links.argmax()),
+    )
+    return {
+        "gene_across_type_ms": statistics.median(timed(lambda: reader.links_of_gene(gene, cells)) for _ in range(3)),
+        "gene_across_type_cells": float(len(reader.links_of_gene(gene, cells).cells)),
+        "peak_across_type_ms": statistics.median(timed(lambda: reader.links_of_peak(peak, cells)) for _ in range(3)),
+        "peak_across_type_cells": float(len(reader.links_of_peak(peak, cells).cells)),
+        "map_of_a_gene_ms": timed(lambda: pairs.pairs((gene, gene + 1))),
+        "map_of_a_chromosome_ms": timed(lambda: pairs.pairs((0, N_GENES // 22))),
+        "map_pairs_per_link": len(pairs) / float(reader.cumulative("a", Cut()).links.sum()),
+    }
 
 
 def read_raw(raw: Path, cell: int) -> list[np.ndarray]:
@@ -157,9 +218,16 @@ def warm(milliseconds: list[float]) -> float:
 
 
 def sizes(path: Path, group: str) -> dict[str, int]:
-    """Bytes on disk of every array of a group."""
+    """Bytes on disk of every array below a group."""
+    found: dict[str, int] = {}
+
+    def visit(name: str, item: h5py.Group | h5py.Dataset) -> None:
+        if isinstance(item, h5py.Dataset):
+            found[name] = item.id.get_storage_size()
+
     with h5py.File(path) as file:
-        return {name: array.id.get_storage_size() for name, array in file[group].items()}
+        file[group].visititems(visit)
+    return found
 
 
 def timed(work: Callable[[], object]) -> float:

@@ -17,6 +17,7 @@ from bi2scope.data.attention import (
     softmax_denominator,
 )
 from bi2scope.data.candidates import Window
+from bi2scope.data.factors import Factors
 from bi2scope.data.graph import CellGraph, cell_graph
 from bi2scope.data.multiome import Multiome
 from bi2scope.data.store.schema import StoreAttributes
@@ -56,6 +57,15 @@ class RandomModel:
         """``(n_genes, n_peaks)`` of the graph, whether or not the chromosomes agree."""
         query, key = self.query[layer, head, graph.gene_index], self.key[layer, head, graph.peak_index]
         return query @ key.T + self.bias[graph.gene_index, None]
+
+    def factors(self) -> Factors:
+        """The same logits as factors of the first layer: the bias is one more dimension; counts have no part."""
+        heads = range(self.query.shape[1])
+        bias, one = self.bias[:, None], np.ones((self.key.shape[2], 1), dtype=np.float32)
+        query = np.concatenate([column for h in heads for column in (self.query[0, h], bias)], axis=1)
+        key = np.concatenate([column for h in heads for column in (self.key[0, h], one)], axis=1)
+        nothing = np.zeros(query.shape[1], dtype=np.float32)
+        return Factors(query, nothing, key, nothing, len(heads), "raw")
 
     def attend(self, multiome: Multiome, graph: CellGraph, k_max: int) -> list[list[CellAttention]]:
         """Attention of one cell, ``[layer][head]``."""
@@ -158,13 +168,21 @@ def tiny_attributes(**changes: Any) -> StoreAttributes:
 
 
 def write_store(
-    path: Path, multiome: Multiome, model: RandomModel, attributes: StoreAttributes, *, overwrite: bool = False
+    path: Path,
+    multiome: Multiome,
+    model: RandomModel,
+    attributes: StoreAttributes,
+    *,
+    overwrite: bool = False,
+    factors: bool = False,
 ) -> Path:
     """Write the store of a random model over given cells."""
     coordinates = np.random.default_rng(1).normal(size=(multiome.n_cells, 2))
     embedding = Embedding(coordinates, "two random numbers per cell")
     with StoreWriter(path, multiome, attributes, overwrite=overwrite) as writer:
         writer.write_embedding(embedding)
+        if factors:
+            writer.write_factors(model.factors())
         for cell in range(multiome.n_cells):
             graph = cell_graph(multiome, cell, cell)
             writer.write_cell(model.attend(multiome, graph, attributes.k_max))
@@ -180,6 +198,7 @@ def tiny_store(
     k_max: int = 50,
     seed: int = 0,
     max_distance: int | None = None,
+    factors: bool = False,
 ) -> Path:
     """Write a small valid store: 60 cells of three types, 80 genes and 300 peaks on four chromosomes.
 
@@ -188,4 +207,4 @@ def tiny_store(
     multiome = tiny_multiome(n_cells, seed=seed)
     model = RandomModel.of(multiome, np.random.default_rng(seed), layers, heads, max_distance)
     attributes = tiny_attributes(n_layers=layers, n_heads=heads, k_max=k_max, max_distance=max_distance)
-    return write_store(path, multiome, model, attributes)
+    return write_store(path, multiome, model, attributes, factors=factors)

@@ -15,7 +15,9 @@ from bi2scope.data.errors import CheckpointError, StoreError
 from bi2scope.data.graph import cell_graph
 from bi2scope.data.multiome import Multiome
 from bi2scope.data.store.check import check_store
+from bi2scope.data.store.halves import rounded
 from bi2scope.data.store.reader import StoreReader
+from bi2scope.data.store.schema import SCORE_UNIT
 from bi2scope.model.checkpoint import Trained
 from bi2scope.model.config import ModelConfig, protocol_defaults
 from bi2scope.model.features import Normalisation, feature_layout
@@ -71,11 +73,11 @@ def test_links_are_those_of_the_formula(store: Path, cells: Multiome, trained: T
             np.testing.assert_array_equal(found.n_above, above.sum(axis=1))
             np.testing.assert_array_equal(np.diff(found.row_start), np.minimum(above.sum(axis=1), 7))
             column = np.searchsorted(graph.peak_index, found.peak)
-            np.testing.assert_allclose(found.logit, logits[found.row, column], rtol=1e-4, atol=1e-5)
+            np.testing.assert_allclose(found.logit, logits[found.row, column], rtol=6e-4, atol=1e-5)
             np.testing.assert_allclose(found.denominator, dense_denominators(logits, same), rtol=1e-5)
             for row in range(len(graph.gene_index)):
                 best = np.sort(logits[row][above[row]])[::-1][:7]
-                np.testing.assert_allclose(found.logit[found.row == row], best, rtol=1e-4, atol=1e-5)
+                np.testing.assert_allclose(found.logit[found.row == row], best, rtol=6e-4, atol=1e-5)
 
 
 def test_every_layer_and_head_is_stored(tmp_path: Path, cells: Multiome) -> None:
@@ -86,10 +88,11 @@ def test_every_layer_and_head_is_stored(tmp_path: Path, cells: Multiome) -> None
             wanted = attend(deep, cell_graph(aligned, cell, cell), 50)
             for layer in range(2):
                 for head in range(2):
+                    exact = wanted[layer][head]
+                    kept = dataclasses.replace(exact, logit=rounded(exact.logit))
                     for field in dataclasses.fields(CellAttention):
                         np.testing.assert_array_equal(
-                            getattr(reader.attention(cell, layer, head), field.name),
-                            getattr(wanted[layer][head], field.name),
+                            getattr(reader.attention(cell, layer, head), field.name), getattr(kept, field.name)
                         )
 
 
@@ -101,7 +104,8 @@ def test_cumulative_scores_are_those_of_the_cells(store: Path) -> None:
             links = reader.attention(int(cell)).links(Cut(0.8, 5))
             score += np.bincount(links.peak, score_of(links.logit), len(score))
         assert score.any()
-        np.testing.assert_allclose(reader.cumulative(name, Cut(0.8, 5)).score, score, rtol=1e-6)
+        sums = reader.cumulative(name, Cut(0.8, 5))
+        assert (np.abs(sums.score - score) <= (sums.links + 1e-6) / (2 * SCORE_UNIT)).all()
 
 
 def test_the_store_says_where_it_comes_from(store: Path, cells: Multiome, trained: Trained) -> None:

@@ -209,7 +209,7 @@ def test_a_store_that_disappears_is_unavailable_until_it_is_back(own_store: Path
 
 def test_a_store_that_is_damaged_while_served_is_unavailable(own_store: Path) -> None:
     with h5py.File(own_store) as file:
-        chunk = first_logit(file).id.get_chunk_info(0)
+        chunk = first_links(file).id.get_chunk_info(0)
     with StoreReader.open(own_store) as reader:
         service = Service(create_app(Settings(), reader))
         cell = segment(str(reader.cells.index[0]))
@@ -223,9 +223,9 @@ def test_a_store_that_is_damaged_while_served_is_unavailable(own_store: Path) ->
         assert service.get("/dataset").status_code == 200
 
 
-def first_logit(file: h5py.File) -> h5py.Dataset:
+def first_links(file: h5py.File) -> h5py.Dataset:
     found: list[h5py.Dataset] = []
-    file.visititems(lambda name, item: found.append(item) if name.endswith("logit") else None)
+    file.visititems(lambda name, item: found.append(item) if name.endswith("/link") else None)
     return found[0]
 
 

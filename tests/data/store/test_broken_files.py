@@ -13,12 +13,13 @@ from stores import tiny_store
 from bi2scope.data.attention import Cut
 from bi2scope.data.errors import StoreDamagedError, StoreError, StoreFormatError
 from bi2scope.data.store import schema
+from bi2scope.data.store.check import check_store
 from bi2scope.data.store.reader import StoreReader
 
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tiny_store(tmp_path_factory.mktemp("whole") / "s.h5", n_cells=20, k_max=8)
+    return tiny_store(tmp_path_factory.mktemp("whole") / "s.h5", n_cells=20, k_max=8, factors=True)
 
 
 @pytest.fixture
@@ -60,13 +61,33 @@ def test_hdf5_of_something_else(path: Path) -> None:
     refused(path, StoreFormatError, "not an attention store")
 
 
-@pytest.mark.parametrize("version", [1, 7, None, "abc"])
+@pytest.mark.parametrize("version", [0, 2, 7, None, "abc"])
 def test_another_version_names_both(path: Path, version: int | str | None) -> None:
     with h5py.File(path, "r+") as file:
         del file.attrs["format_version"]
         if version is not None:
             file.attrs["format_version"] = version
     refused(path, StoreFormatError, f"format {version}", f"reads format {schema.FORMAT_VERSION}")
+
+
+def test_the_draft_is_refused_with_what_to_do(path: Path) -> None:
+    with h5py.File(path, "r+") as file:
+        file.attrs["format_version"] = 0
+    refused(path, StoreFormatError, "Format 0 was a draft: precompute again")
+
+
+def test_a_lost_chunk_is_damage_and_not_zeros(path: Path) -> None:
+    """HDF5 gives zeros for a chunk that was never written; the numbers of links tell."""
+    with h5py.File(path, "r+") as file:
+        links = file["links/layer0/head0"]
+        for key in ("link", "row"):
+            shape, dtype, chunks, others = links[key].shape, links[key].dtype, links[key].chunks, links[key][1:]
+            del links[key]
+            links.create_dataset(key, shape, dtype, maxshape=(None,) * 3, chunks=chunks)[1:] = others
+    with StoreReader.open(path) as reader:
+        reader.attention(1)
+        with pytest.raises(StoreDamagedError, match="cell 0"):
+            reader.attention(0)
 
 
 @pytest.mark.parametrize("share", [0.02, 0.3, 0.7, 0.99, 0.9999])
@@ -117,7 +138,7 @@ def test_a_column_of_another_encoding_is_named(path: Path) -> None:
         "cells",
         "peaks/chrom",
         "atac/indices",
-        "links/layer0/head0/logit",
+        "links/layer0/head0/link",
         "cumulative/n_open",
     ],
 )
@@ -133,8 +154,8 @@ def test_a_missing_part_is_named(path: Path, key: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "key", ["links/layer0/head0/peak", "links/layer0/head0/n_above", "links/layer0/head0/row_offset", "rna/data",
-            "cumulative/layer0/head0/score", "cumulative/layer0/head0/truncated", "cumulative/n_open"]
+    "key", ["links/layer0/head0/n_links", "links/layer0/head0/depth", "rna/data", "atac/indptr",
+            "cells/cell_type/codes", "cumulative/edges", "cumulative/n_open"]
 )  # fmt: skip
 def test_an_array_of_another_length_is_named(path: Path, key: str) -> None:
     with h5py.File(path, "r+") as file:
@@ -146,14 +167,16 @@ def test_an_array_of_another_length_is_named(path: Path, key: str) -> None:
 
 def test_a_flipped_bit_in_links_is_seen_and_named(path: Path) -> None:
     with h5py.File(path) as file:
-        place = file["links/layer0/head0/logit"].id.get_chunk_info(0)
+        place = file["links/layer0/head0/link"].id.get_chunk_info(0)
     flip(path, place.byte_offset + place.size // 2)
     with StoreReader.open(path) as reader:
         reader.graph(0)
         with pytest.raises(StoreDamagedError, match=r"links/layer0/head0, cell 0"):
             reader.attention(0)
-        with pytest.raises(StoreDamagedError, match=r"cumulative scores of B cell"):
-            reader.cumulative("B cell", Cut(0.61))
+        with pytest.raises(StoreDamagedError, match="chosen cells"):
+            reader.cumulative_of_cells([0, 1], Cut(0.61))
+        assert reader.cumulative("B cell", Cut(0.61)).links.any()  # from the histogram, which is whole
+    assert any("links/layer0/head0" in violation for violation in check_store(path))
 
 
 @pytest.mark.parametrize("n_bytes", [40, pytest.param(600, marks=pytest.mark.slow)])
@@ -199,10 +222,16 @@ def digest_of_everything(path: Path) -> str:
             for key in ("gene", "row_start", "peak", "logit", "n_above", "denominator"):
                 add(getattr(attention, key))
         for name in reader.cell_types:
-            for threshold in schema.GRID_THRESHOLDS:
-                for k in (*schema.grid_top_k(8), None):
+            for threshold in schema.EDGE_SCORES[::7]:
+                for k in (1, 5, 8, None):
                     sums = reader.cumulative(name, Cut(threshold, k))
                     for array in (sums.links, sums.score, sums.weight, sums.n_open):
                         add(array)
                     add(sums.truncated)
+            add(reader.regulatory_map(name).pairs((0, len(reader.genes))).to_csv())
+            null = reader.null(name)
+            for array in (null.expected, null.variance):
+                add(array)
+        for array in (reader.recompute.factors.query, reader.recompute.factors.key):
+            add(array)
     return sha.hexdigest()

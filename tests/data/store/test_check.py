@@ -12,7 +12,7 @@ from stores import tiny_store
 from bi2scope.data.attention import Cut
 from bi2scope.data.candidates import Window
 from bi2scope.data.errors import StoreError
-from bi2scope.data.store.check import MOST_VIOLATIONS, check_store
+from bi2scope.data.store.check import MOST_VIOLATIONS, CheckOptions, check_store
 from bi2scope.data.store.reader import StoreReader
 
 LINKS = "links/layer0/head1"
@@ -20,12 +20,14 @@ LINKS = "links/layer0/head1"
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tiny_store(tmp_path_factory.mktemp("whole") / "s.h5", n_cells=15, layers=1, heads=2, k_max=6)
+    return tiny_store(tmp_path_factory.mktemp("whole") / "s.h5", n_cells=15, layers=1, heads=2, k_max=6, factors=True)
 
 
 @pytest.mark.parametrize("k_max", [3, 50])
 def test_a_sound_store_has_no_violations(tmp_path: Path, k_max: int) -> None:
-    assert check_store(tiny_store(tmp_path / "s.h5", n_cells=20, layers=2, k_max=k_max)) == []
+    path = tiny_store(tmp_path / "s.h5", n_cells=20, layers=2, k_max=k_max, factors=True)
+    assert check_store(path, CheckOptions(full=True)) == []
+    assert check_store(path, CheckOptions(cells=3)) == []
 
 
 def set_to(key: str, place: int | tuple[int, ...], value: float) -> Callable[[h5py.File], None]:
@@ -44,66 +46,131 @@ def swap(key: str, one: int, other: int) -> Callable[[h5py.File], None]:
     return change
 
 
+def change_rows(plane: int, row: int, change: Callable[[int], int]) -> Callable[[h5py.File], None]:
+    """Change a number of the first cell's rows, and what is derived from it, under valid checksums."""
+
+    def changed(file: h5py.File) -> None:
+        rows = file[f"{LINKS}/row"][0]
+        rows[plane, row] = change(int(rows[plane, row]))
+        file[f"{LINKS}/row"][0] = rows
+
+    return changed
+
+
+def denominator(value: float) -> int:
+    return int(np.float32(value).view(np.int32))
+
+
 def foreign_peak(file: h5py.File) -> None:
     """The first link of the first cell, on the first chromosome, to the cell's last peak, on the last one."""
-    file[f"{LINKS}/peak"][0] = file["cells/n_peaks"][0] - 1
+    row = int(np.flatnonzero(file[f"{LINKS}/row"][0, 0] > 0)[0])
+    file[f"{LINKS}/link"][0, 0, row] = file["cells/n_peaks"][0] - 1
 
 
-def full_row(file: h5py.File) -> int:
-    """A row that was cut at k_max, so that its links and the row's number of them can disagree."""
-    return int(np.flatnonzero(file[f"{LINKS}/n_links"][:] > 2)[0])
+def first_long_row(file: h5py.File) -> int:
+    return int(np.flatnonzero(file[f"{LINKS}/row"][0, 0] > 2)[0])
+
+
+def one_peak_twice(file: h5py.File) -> None:
+    row, n_rows = first_long_row(file), int(file["cells/n_genes"][0])
+    file[f"{LINKS}/link"][0, 0, row + n_rows] = file[f"{LINKS}/link"][0, 0, row]
+
+
+def step_up(file: h5py.File) -> None:
+    """The second link of a row higher than the first: the step wraps around."""
+    row, n_rows = first_long_row(file), int(file["cells/n_genes"][0])
+    file[f"{LINKS}/link"][0, 1, row + n_rows] = 65_530
+
+
+def infinite(file: h5py.File) -> None:
+    file[f"{LINKS}/link"][0, 1, first_long_row(file)] = 0x7C00
 
 
 def one_above_lost(file: h5py.File) -> None:
-    row = int(np.flatnonzero(file[f"{LINKS}/n_links"][:] < 6)[0])
-    file[f"{LINKS}/n_above"][row] += 1
+    rows = file[f"{LINKS}/row"][0]
+    rows[1, int(np.flatnonzero((rows[0] < 6) & (rows[0] > 0))[0])] += 1
+    file[f"{LINKS}/row"][0] = rows
 
 
 def denominator_of_others(file: h5py.File) -> None:
-    file[f"{LINKS}/denominator"][full_row(file)] /= 4
+    rows = file[f"{LINKS}/row"][0]
+    row = first_long_row(file)
+    rows[2, row] = denominator(rows[2, row : row + 1].view(np.float32)[0] / 4)
+    file[f"{LINKS}/row"][0] = rows
+
+
+def other_logits(file: h5py.File) -> None:
+    file[f"{LINKS}/link"][:, 1, :5] += 40
 
 
 def wrong_sum(file: h5py.File) -> None:
-    sums = file["cumulative/layer0/head1/weight"]
-    for code in range(len(sums)):
-        values = sums[code, 2, 1]
-        values[np.flatnonzero(values)[0]] *= 1.0001
-        sums[code, 2, 1] = values
+    for code in range(3):
+        entries = file[f"cumulative/layer0/head1/type{code}/weight"]
+        entries[len(entries) // 2] += 3
+
+
+def wrong_key(file: h5py.File) -> None:
+    for code in range(3):
+        sums = file[f"cumulative/layer0/head0/type{code}/sums"]
+        sums[0, 0, -1] += 1
 
 
 def wrong_flag(file: h5py.File) -> None:
-    flags = file["cumulative/layer0/head0/truncated"]
-    flags[:] = 1 - flags[:]
+    for code in range(3):
+        file[f"cumulative/layer0/head0/type{code}"].attrs["last_cut"] = 0
+
+
+def wrong_null(file: h5py.File) -> None:
+    for code in range(3):
+        file[f"cumulative/layer0/head0/type{code}/expected"][1] += 1
 
 
 def wrong_open(file: h5py.File) -> None:
     file["cumulative/n_open"][:, 5] += 1
 
 
+def wrong_pairs(key: str, by: int) -> Callable[[h5py.File], None]:
+    def change(file: h5py.File) -> None:
+        for code in range(3):
+            values = file[f"map/layer0/head1/type{code}/{key}"]
+            values[3] = max(0, int(values[3]) + by)
+
+    return change
+
+
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        (set_to(f"{LINKS}/logit", 3, np.nan), "layer 0, head 1: a logit is not finite"),
-        (set_to(f"{LINKS}/logit", 3, -0.1), "not above the floor"),
-        (set_to(f"{LINKS}/logit", 0, 1e-3), "not in order of logit"),
+        (infinite, f"{LINKS}: a logit is not finite"),
+        (step_up, "not in order of logit"),
         (foreign_peak, "joins two chromosomes"),
-        (set_to(f"{LINKS}/gene", 0, 79), "not the cell's expressed genes"),
+        (one_peak_twice, "two links to one peak"),
+        (other_logits, "a logit is not that of the factors and counts"),
         (one_above_lost, "neither all its links"),
-        (set_to(f"{LINKS}/n_links", 0, 1), "n_links does not add up"),
-        (set_to(f"{LINKS}/peak", 0, 65_000), "damaged"),
-        (set_to(f"{LINKS}/denominator", 2, 0), "denominator is not a number above zero"),
+        (change_rows(0, 0, lambda n: n + 1), "rows do not add up"),
+        (set_to(f"{LINKS}/n_links", 0, 1), "rows do not add up"),
+        (set_to(f"{LINKS}/depth", 0, 7), "a row is longer than k_max"),
+        (set_to(f"{LINKS}/depth", 0, 3), "rows do not add up"),
+        (set_to(f"{LINKS}/link", (0, 0, slice(None)), 65_000), "damaged"),
+        (change_rows(2, 2, lambda bits: denominator(0)), "denominator is not a number above zero"),
+        (change_rows(2, 2, lambda bits: denominator(99)), "a denominator is not that"),
         (denominator_of_others, "add up to more than 1"),
-        (set_to("cells/n_genes", 0, 1), "n_genes is 1"),
-        (set_to("atac/data", 4, -2), "not a number above zero"),
-        (swap("atac/indices", 0, 1), "positions do not ascend"),
+        (set_to("cells/n_genes", 0, 1), "cells/n_genes is 1"),
+        (set_to("atac/data", 4, -2), "atac/data: a stored count is not a number above zero"),
+        (swap("atac/indices", 0, 1), "atac/indices: positions do not ascend"),
+        (set_to("rna/indptr", 3, 0), "rna/indptr: does not ascend"),
         (swap("genes/start", 0, 1), "genes: not in genome order"),
         (set_to("peaks/end", 3, 0), "peaks: an interval ends"),
         (swap("peaks/chrom/codes", 0, 299), "peaks: not in genome order"),
-        (set_to("cells/umap_1", 0, np.inf), "embedding is not finite"),
-        (set_to(f"{LINKS}/link_offset", 3, 0), "link_offset: does not ascend"),
-        (wrong_sum, "cumulative/layer0/head1: not the sum over the cells of"),
-        (wrong_flag, "cumulative/layer0/head0: not the sum over the cells of"),
+        (set_to("cells/umap_1", 0, np.inf), "cells: the embedding is not finite"),
+        (wrong_sum, "cumulative/layer0/head1/type"),
+        (wrong_key, "cumulative/layer0/head0/type"),
+        (wrong_flag, "not the sum over the cells of"),
+        (wrong_null, "/expected: not what the cells of"),
         (wrong_open, "cumulative/n_open: wrong"),
+        (wrong_pairs("n_cells", 1), "map/layer0/head1/type"),
+        (wrong_pairs("n_both", -50), "/n_both: fewer cells"),
+        (wrong_pairs("score", -9_000), "/score: not the scores"),
     ],
 )
 def test_wrong_content_is_said(whole: Path, tmp_path: Path, change: Callable[[h5py.File], None], sentence: str) -> None:
@@ -115,13 +182,33 @@ def test_wrong_content_is_said(whole: Path, tmp_path: Path, change: Callable[[h5
     assert len(violations) <= MOST_VIOLATIONS + 1
 
 
-def test_the_cell_is_named(whole: Path, tmp_path: Path) -> None:
+def test_the_cell_is_named_and_found_by_a_full_check(whole: Path, tmp_path: Path) -> None:
     path = Path(shutil.copy(whole, tmp_path / "s.h5"))
     with h5py.File(path, "r+") as file:
-        offset = file[f"{LINKS}/link_offset"][4]
         name = file["cells/cell_id"].asstr()[4]
-        file[f"{LINKS}/logit"][offset] = np.nan
-    assert [violation for violation in check_store(path) if name in violation]
+        rows = file[f"{LINKS}/row"][4]
+        rows[2] = denominator(-1)
+        file[f"{LINKS}/row"][4] = rows
+    assert [violation for violation in check_store(path, CheckOptions(full=True)) if name in violation]
+    chosen = [bool(check_store(path, CheckOptions(cells=2, seed=seed))) for seed in range(4)]
+    assert not all(chosen)  # two cells of fifteen
+
+
+def test_a_flipped_byte_in_any_array_is_found_whatever_cells_are_chosen(whole: Path, tmp_path: Path) -> None:
+    names: list[str] = []
+    with h5py.File(whole) as file:
+        file.visititems(lambda name, item: names.append(name) if isinstance(item, h5py.Dataset) else None)
+        places = {name: file[name].id.get_chunk_info(0) for name in names if file[name].id.get_num_chunks()}
+    content = whole.read_bytes()
+    for name in sorted(places)[::4]:
+        place = places[name].byte_offset + places[name].size // 2
+        path = tmp_path / "s.h5"
+        path.write_bytes(content[:place] + bytes([content[place] ^ 0x41]) + content[place + 1 :])
+        try:
+            violations = check_store(path, CheckOptions(cells=1))
+        except StoreError as error:
+            violations = [error.message]
+        assert violations, name
 
 
 def test_a_file_that_is_no_store_is_an_error(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Cumulative scores: the stored grid, the direct sum and the naive dense sum agree, truncation is told."""
+"""Cumulative scores: the histogram, the direct sum and the naive dense sum agree, truncation is told."""
 
 import itertools
 import threading
@@ -13,13 +13,16 @@ from hypothesis import strategies as st
 from stores import RandomModel, tiny_attributes, tiny_multiome, tiny_store, write_store
 
 from bi2scope.data.attention import Cut
-from bi2scope.data.errors import NotFoundError
+from bi2scope.data.errors import NotFoundError, StoreError
 from bi2scope.data.graph import cell_graph
 from bi2scope.data.multiome import Multiome
+from bi2scope.data.store import cumulative, histogram, packed
 from bi2scope.data.store import reader as reader_module
-from bi2scope.data.store.cumulative import cut_sums, grid_sums
+from bi2scope.data.store.cumulative import cut_sums
+from bi2scope.data.store.halves import rounded
 from bi2scope.data.store.reader import StoreReader
-from bi2scope.data.store.schema import GRID_THRESHOLDS, grid_top_k
+from bi2scope.data.store.schema import EDGE_SCORES, SCORE_UNIT, WEIGHT_UNIT
+from bi2scope.data.store.writer import Embedding, StoreWriter
 
 K_MAX = 12
 
@@ -44,24 +47,25 @@ def store(tmp_path_factory: pytest.TempPathFactory, cells: Multiome, model: Rand
 def dense_sums(
     multiome: Multiome, model: RandomModel, name: str, cut: Cut, layer: int, head: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Gene by gene, over full matrices: links, score, weight."""
+    """Gene by gene, over full matrices: links, score, weight. A link survives by its logit as the store keeps it."""
     sums = np.zeros((3, multiome.n_peaks))
     for cell in np.flatnonzero(multiome.cells["cell_type"] == name):
         graph = cell_graph(multiome, cell, cell)
         same = multiome.gene_chromosome[graph.gene_index][:, None] == multiome.peak_chromosome[graph.peak_index]
         logits = model.logits(graph, layer, head).astype(np.float64)  # float32 scores of 1 tie, and rank is by logit
         scores, weights = dense_scores(logits, same), dense_weights(logits, same)
+        kept = np.where(same & (logits > 0), rounded(np.where(logits > 0, logits, 1)), 0)
         for row in range(len(logits)):
             order = np.argsort(-np.where(same[row], logits[row], -np.inf), kind="stable")[: cut.top_k]
             for column in order:
-                if scores[row, column] > np.float32(cut.threshold):
+                if 1 / (1 + np.exp(-kept[row, column])) > np.float32(cut.threshold):
                     peak = graph.peak_index[column]
                     sums[:, peak] += 1, scores[row, column], weights[row, column]
     return sums[0], sums[1], sums[2]
 
 
 @pytest.mark.parametrize(
-    "cut", [Cut(0.5, 5), Cut(0.9, 1), Cut(0.99, 12), Cut(0.5, 10), Cut(0.73, 3), Cut(0.6, 11), Cut(0.995, 12)], ids=str
+    "cut", [Cut(0.5, 5), Cut(0.9, 1), Cut(0.99, 12), Cut(0.5, 10), Cut(0.73, 3), Cut(0.6, 11), Cut(0.985, 12)], ids=str
 )
 @pytest.mark.parametrize(("layer", "head"), [(0, 0), (1, 1)])
 def test_sums_are_those_over_full_matrices(
@@ -71,27 +75,52 @@ def test_sums_are_those_over_full_matrices(
         found = store.cumulative(name, cut, layer, head)
         links, score, weight = dense_sums(cells, model, name, cut, layer, head)
         np.testing.assert_array_equal(found.links, links)
-        np.testing.assert_allclose(found.score, score, rtol=1e-5)
-        np.testing.assert_allclose(found.weight, weight, rtol=1e-5)
+        assert (np.abs(found.score - score) <= links * (1.3e-4 + 0.5 / SCORE_UNIT) + 1e-9).all()
+        assert (np.abs(found.weight - weight) <= links * (1e-4 + 0.5 / WEIGHT_UNIT) + 1e-9).all()
         own = cells.cells["cell_type"] == name
         np.testing.assert_array_equal(found.n_open, np.asarray((cells.atac[np.flatnonzero(own)] > 0).sum(axis=0))[0])
         assert found.n_cells == own.sum()
 
 
-@pytest.mark.parametrize("top_k", [*grid_top_k(K_MAX), None])
-@pytest.mark.parametrize("threshold", GRID_THRESHOLDS)
-def test_the_grid_is_the_direct_sum(store: StoreReader, threshold: float, top_k: int | None) -> None:
+def same_sums(one: cumulative.CumulativeScores, other: cumulative.CumulativeScores) -> None:
+    for key in ("links", "score", "weight", "n_open"):
+        np.testing.assert_array_equal(getattr(one, key), getattr(other, key))
+    assert (one.n_cells, one.truncated) == (other.n_cells, other.truncated)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    threshold=st.sampled_from([*EDGE_SCORES, 1.0]) | st.floats(0.5, 1),
+    top_k=st.none() | st.integers(1, 20),
+    place=st.tuples(st.integers(0, 1), st.integers(0, 1)),
+)
+def test_any_cut_of_the_histogram_is_the_direct_sum(
+    store: StoreReader, threshold: float, top_k: int | None, place: tuple[int, int]
+) -> None:
+    """To the last bit: both add whole numbers."""
     cut = Cut(threshold, top_k)
-    for code, name in enumerate(store.cell_types):
-        on_grid = store._from_grid(code, cut, (1, 0))
-        cells = np.flatnonzero(store._type_code == code)
-        direct = cut_sums(store._links[1][0].blocks(cells), len(store.peaks), cut)
-        for definition in ("links", "score", "weight"):
-            np.testing.assert_allclose(getattr(on_grid, definition), getattr(direct, definition), rtol=1e-6)
-        assert on_grid.truncated == direct.truncated, name
+    for name in store.cell_types:
+        direct = store.cumulative_of_cells(store.cells_of(name), cut, *place)
+        same_sums(store.cumulative(name, cut, *place), direct)
 
 
-@settings(max_examples=40, deadline=None)
+def test_every_edge_is_answered_without_reading_links(store: StoreReader, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reader_module, "cut_sums", lambda *given: pytest.fail("read the links"))
+    store._sums.clear()
+    for threshold in (*EDGE_SCORES, 1.0):
+        assert store.cumulative(store.cell_types[0], Cut(threshold, 3)).n_cells
+    with pytest.raises(pytest.fail.Exception):
+        store.cumulative(store.cell_types[0], Cut(0.7654, 3))
+
+
+def test_the_slider_steps_are_edges() -> None:
+    assert all(round(step / 100, 2) in EDGE_SCORES for step in range(50, 100))
+    assert all(histogram.bin_of_threshold(edge) == place for place, edge in enumerate(EDGE_SCORES))
+    assert histogram.bin_of_threshold(0.505) is None
+    assert histogram.bin_of_threshold(1.0) == histogram.BINS
+
+
+@settings(max_examples=30, deadline=None)
 @given(threshold=st.floats(0.5, 1), top_k=st.none() | st.integers(1, 20))
 def test_truncated_is_told_as_for_the_cells_one_by_one(store: StoreReader, threshold: float, top_k: int | None) -> None:
     cut = Cut(threshold, top_k)
@@ -111,42 +140,46 @@ def test_what_was_cut_at_k_max_is_told(store: StoreReader) -> None:
     )
 
 
-def test_the_number_of_cells_in_a_block_changes_nothing(store: StoreReader) -> None:
-    cells, links, n_peaks = np.arange(1, 40, 2), store._links[0][0], len(store.peaks)
-    whole = grid_sums(links.blocks(cells), n_peaks, GRID_THRESHOLDS, grid_top_k(K_MAX))
-    for block_links in (1, 500, 2_000):
-        pieces = grid_sums(links.blocks(cells, block_links), n_peaks, GRID_THRESHOLDS, grid_top_k(K_MAX))
-        np.testing.assert_array_equal(pieces.links, whole.links)
-        np.testing.assert_allclose(pieces.weight, whole.weight, rtol=1e-12)
-        np.testing.assert_array_equal(pieces.truncated, whole.truncated)
+def test_the_size_of_the_blocks_changes_nothing(
+    tmp_path: Path, store: StoreReader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither in the direct sum nor in building the histogram, where blocks of links are merged."""
+    wanted = tiny_store(tmp_path / "one.h5", n_cells=20, k_max=9)
+    monkeypatch.setattr(cumulative, "BATCH_LINKS", 700)
+    for module in (packed, histogram):
+        monkeypatch.setattr(module, "WAITING_LINKS", 900)
+    found = tiny_store(tmp_path / "other.h5", n_cells=20, k_max=9)
+    with StoreReader.open(wanted) as one, StoreReader.open(found) as other:
+        for name in one.cell_types:
+            for cut in (Cut(), Cut(0.77, 4), Cut(0.9, 9), Cut(0.6123)):
+                same_sums(one.cumulative(name, cut), other.cumulative(name, cut))
 
 
-def test_blocks_are_bounded_and_hold_every_link_once(store: StoreReader) -> None:
-    links = store._links[0][0]
-    per_cell = np.diff(links.link_offset)
-    cells = np.array([0, 1, 2, 7, 9, 10, 30, 31, 39])
-    blocks = list(links.blocks(cells, block_links=2 * int(per_cell.max())))
-    assert len(blocks) > 1
-    assert max(len(block.peak) for block in blocks) <= 2 * per_cell.max()
-    wanted = [store.attention(int(cell)) for cell in cells]
-    for field, of_block in (("peak", "peak"), ("logit", "logit"), ("rank", "rank"), ("n_above", "n_above")):
-        np.testing.assert_array_equal(
-            np.concatenate([getattr(block, of_block) for block in blocks]),
-            np.concatenate([getattr(cell, field) for cell in wanted]),
-        )
-
-
-def test_memory_of_a_sum_does_not_grow_with_the_cells(tmp_path: Path) -> None:
+def test_memory_of_a_sum_does_not_grow_with_the_cells(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cumulative, "BATCH_LINKS", 5_000)
     peaks_of_memory = []
     for n_cells in (100, 400):
         with StoreReader.open(tiny_store(tmp_path / f"{n_cells}.h5", n_cells=n_cells)) as reader:
-            links, n_peaks = reader._links[0][0], len(reader.peaks)
-            cut_sums(links.blocks(np.arange(n_cells), 5_000), n_peaks, Cut(0.6, 7))
+            links, n_peaks = reader.stored_links(0, 0), len(reader.peaks)
+            cut_sums(links, np.arange(n_cells), n_peaks, Cut(0.6, 7))
             tracemalloc.start()
-            cut_sums(links.blocks(np.arange(n_cells), 5_000), n_peaks, Cut(0.6, 7))
+            cut_sums(links, np.arange(n_cells), n_peaks, Cut(0.6, 7))
             peaks_of_memory.append(tracemalloc.get_traced_memory()[1])
             tracemalloc.stop()
     assert peaks_of_memory[1] < 1.3 * peaks_of_memory[0]
+
+
+def test_any_cells_are_summed_once_each(store: StoreReader) -> None:
+    chosen = [7, 3, 3, 31]
+    found = store.cumulative_of_cells(chosen, Cut(0.7, 4))
+    links = np.zeros(len(store.peaks))
+    for cell in (3, 7, 31):
+        links += np.bincount(store.attention(cell).links(Cut(0.7, 4)).peak, minlength=len(links))
+    np.testing.assert_array_equal(found.links, links)
+    assert found.n_cells == 3
+    assert store.cumulative_of_cells([], Cut()).links.sum() == 0
+    with pytest.raises(NotFoundError):
+        store.cumulative_of_cells([40], Cut())
 
 
 def test_a_type_without_cells_has_zeros(tmp_path: Path) -> None:
@@ -155,9 +188,38 @@ def test_a_type_without_cells_has_zeros(tmp_path: Path) -> None:
     fewer = multiome.take_cells(chosen)
     path = write_store(tmp_path / "s.h5", fewer, RandomModel.of(fewer, np.random.default_rng(0)), tiny_attributes())
     with StoreReader.open(path) as reader:
-        for cut in (Cut(0.5, 5), Cut(0.6, 5)):
+        for cut in (Cut(0.5, 5), Cut(0.6, 5), Cut(0.6123)):
             empty = reader.cumulative("B cell", cut)
             assert (empty.n_cells, empty.links.sum(), empty.n_open.sum(), empty.truncated) == (0, 0, 0, False)
+        assert len(reader.regulatory_map("B cell").pairs((0, 80))) == 0
+        assert not reader.null("B cell").expected.any()
+
+
+def test_a_control_lies_beside_the_model(tmp_path: Path) -> None:
+    multiome = tiny_multiome(20)
+    models = [RandomModel.of(multiome, np.random.default_rng(seed)) for seed in (1, 2)]
+    control = write_store(tmp_path / "control.h5", multiome, models[1], tiny_attributes(attention="uniform"))
+    other = tiny_store(tmp_path / "other.h5", n_cells=19)
+    path = tmp_path / "s.h5"
+    with StoreWriter(path, multiome, tiny_attributes()) as writer:
+        writer.write_embedding(Embedding(np.zeros((20, 2)), "none"))
+        writer.write_control("uniform-attention", control)
+        with pytest.raises(StoreError, match="differs in cells/cell_id"):
+            writer.write_control("of-others", other)
+        with pytest.raises(StoreError, match="cannot be called"):
+            writer.write_control("a/b", control)
+        for cell in range(20):
+            writer.write_cell(models[0].attend(multiome, cell_graph(multiome, cell, cell), 50))
+    with StoreReader.open(path) as reader, StoreReader.open(control) as alone:
+        assert reader.controls == ["uniform-attention"]
+        for cut in (Cut(), Cut(0.8, 7)):
+            one = reader.cumulative("B cell", cut, control="uniform-attention")
+            same_sums(one, alone.cumulative("B cell", cut))
+            assert (one.links != reader.cumulative("B cell", cut).links).any()
+        with pytest.raises(NotFoundError, match="control"):
+            reader.cumulative("B cell", Cut(), control="none")
+        with pytest.raises(NotFoundError, match="threshold"):
+            reader.cumulative("B cell", Cut(0.7654), control="uniform-attention")
 
 
 def test_sums_are_kept_within_bounds_and_cannot_be_written_to(
@@ -176,7 +238,7 @@ def test_sums_are_kept_within_bounds_and_cannot_be_written_to(
 
 
 def test_threads_get_the_same_sums(store: StoreReader) -> None:
-    cuts = [Cut(t, k) for t, k in itertools.product((0.55, 0.8, 0.91), (2, 5, None))]
+    cuts = [Cut(t, k) for t, k in itertools.product((0.55, 0.8, 0.917), (2, 5, None))]
     wanted = {cut: store.cumulative(store.cell_types[0], cut).score.copy() for cut in cuts}
     store._sums.clear()
     differing: list[Cut] = []

@@ -7,24 +7,35 @@ import h5py
 import hdf5plugin  # noqa: F401  registers the compression filter
 import numpy as np
 import pytest
-from stores import tiny_store
+from stores import RandomModel, tiny_attributes, tiny_multiome
 
 from bi2scope.data.attention import CellAttention, Cut
+from bi2scope.data.graph import cell_graph
 from bi2scope.data.store import schema
 from bi2scope.data.store.links import StoredCounts, StoredLinks
 from bi2scope.data.store.reader import StoreReader
+from bi2scope.data.store.writer import Embedding, StoreWriter
 
 PAGE = (Path(__file__).parents[3] / "docs" / "store-format.md").read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="module")
 def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tiny_store(tmp_path_factory.mktemp("page") / "s.h5", n_cells=6, layers=2, heads=2)
+    """With all that a store may hold, but controls."""
+    multiome, path = tiny_multiome(6), tmp_path_factory.mktemp("page") / "s.h5"
+    model = RandomModel.of(multiome, np.random.default_rng(0), layers=2, heads=2)
+    embedding = Embedding(np.zeros((6, 2)), "none", pooled=np.zeros((6, 16)))
+    with StoreWriter(path, multiome, tiny_attributes(n_layers=2, n_heads=2)) as writer:
+        writer.write_embedding(embedding)
+        writer.write_factors(model.factors())
+        for cell in range(6):
+            writer.write_cell(model.attend(multiome, cell_graph(multiome, cell, cell), 50))
+    return path
 
 
 def described() -> dict[str, str]:
     """Path to type, of each row of the page's tree."""
-    rows = re.findall(r"^\| (`[a-z]+/.+?) \| (.+?) \|", PAGE, flags=re.MULTILINE)
+    rows = re.findall(r"^\| (`(?:[a-z]+/.+?|pooled`)) \| (.+?) \|", PAGE, flags=re.MULTILINE)
     return {path: kind for paths, kind in rows for path in re.findall(r"`(.+?)`", paths)}
 
 
@@ -33,7 +44,7 @@ def stored(path: Path) -> dict[str, str]:
     found: dict[str, str] = {}
 
     def visit(name: str, item: h5py.Group | h5py.Dataset) -> None:
-        place = re.sub(r"head\d+", "head{j}", re.sub(r"layer\d+", "layer{i}", name))
+        place = re.sub(r"type\d+", "type{t}", re.sub(r"head\d+", "head{j}", re.sub(r"layer\d+", "layer{i}", name)))
         if isinstance(item, h5py.Group):
             if item.attrs.get("encoding-type") == b"categorical":
                 found[place] = "categorical"
@@ -53,14 +64,15 @@ def test_every_array_is_named_with_its_type_and_no_other(path: Path) -> None:
 
 
 def test_every_path_of_the_schema_is_named() -> None:
-    page = described()
-    links, cumulative = "links/layer{i}/head{j}", "cumulative/layer{i}/head{j}"
-    for key, dtype in schema.ROW_ARRAYS.items():
-        assert page[f"{links}/{key}"] == dtype.name
-    for key, dtype in schema.DEFINITIONS.items():
-        assert page[f"{cumulative}/{key}"] == dtype.name
-    for key in (*schema.LINK_ARRAYS, schema.ROW_OFFSET, schema.LINK_OFFSET):
-        assert f"{links}/{key}" in page
+    page, of_head = described(), "layer{i}/head{j}"
+    for key, dtype in schema.HISTOGRAM.items():
+        assert page[f"{schema.CUMULATIVE}/{of_head}/type{{t}}/{key}"] == dtype.name
+    for key, dtype in schema.MAP_ARRAYS.items():
+        assert page[f"{schema.MAP}/{of_head}/type{{t}}/{key}"] == dtype.name
+    for key in (schema.LINK, schema.ROW, schema.N_LINKS, schema.DEPTH):
+        assert f"{schema.LINKS}/{of_head}/{key}" in page
+    for key in schema.FACTOR_ARRAYS:
+        assert f"{schema.FACTORS}/{key}" in page
     for table, columns in (
         (schema.CELLS, schema.CELL_COLUMNS),
         (schema.GENES, schema.GENE_COLUMNS),
@@ -83,12 +95,18 @@ def test_every_root_attribute_is_named_and_written(path: Path) -> None:
     assert PAGE.startswith(f"# The attention store, format {schema.FORMAT_VERSION}\n")
 
 
-def test_the_grid_is_the_one_of_the_page() -> None:
-    assert ", ".join(f"{threshold:g}" for threshold in schema.GRID_THRESHOLDS) in PAGE
-    assert f"those of {', '.join(map(str, schema.GRID_TOP_K))} below k_max" in PAGE
-    assert schema.grid_top_k(50) == (1, 5, 10, 20, 50)
-    assert schema.grid_top_k(10) == (1, 5, 10)
-    assert schema.grid_top_k(1) == (1,)
+def test_edges_units_and_keys_are_those_of_the_page() -> None:
+    assert len(schema.EDGE_SCORES) == 52
+    assert "the 52 edges" in PAGE
+    assert schema.EDGE_SCORES[:2] + schema.EDGE_SCORES[-3:] == (0.5, 0.51, 0.99, 0.995, 0.999)
+    assert "0.5, 0.51, ... 0.99, 0.995, 0.999" in PAGE
+    assert f"units of 1/{schema.SCORE_UNIT:,} and weights in units of 1/{schema.WEIGHT_UNIT:,}" in PAGE
+    keys = [f"{schema.EDGE_SCORES[place]:g}" for place in schema.KEY_EDGES]
+    assert f"at edges\n{', '.join(keys[:-1])} and {keys[-1]} and at the ranks 10, 25, every 50" in PAGE
+    assert schema.key_ranks(50) == (10, 25, 50)
+    assert schema.key_ranks(7) == (7,)
+    assert schema.key_ranks(120) == (10, 25, 50, 100, 120)
+    assert schema.key_ranks(0) == ()
 
 
 def test_the_worked_example_reads_as_it_says(tmp_path: Path) -> None:
@@ -96,15 +114,24 @@ def test_the_worked_example_reads_as_it_says(tmp_path: Path) -> None:
     example = PAGE.split("## Worked example")[1]
     arrays = {
         key: np.array([float(number) for number in numbers.split(",")])
-        for key, numbers in re.findall(r"^    ([a-z_/]+) +\[(.+?)\]", example, flags=re.MULTILINE)
+        for key, numbers in re.findall(r"^    ([a-z_/\[\]0-9]+) +\[(.+?)\]", example, flags=re.MULTILINE)
     }
     with h5py.File(tmp_path / "example.h5", "w") as file:
         group = file.create_group("head")
         for key, values in arrays.items():
-            parent = file if "/" in key else group
-            parent[key] = values if key in ("logit", "denominator") else values.astype(np.int64)
-        file["atac/data"] = np.ones(8, dtype=np.float32)
-        first, second = (StoredLinks(group, StoredCounts(file["atac"])).cell(cell) for cell in (0, 1))
+            if not key.endswith("]"):
+                (file if "/" in key else group)[key] = values.astype(np.int64)
+        link, row = np.zeros((2, 2, 9), dtype=np.uint16), np.zeros((2, 3, 3), dtype=np.int32)
+        for key, values in arrays.items():
+            if found := re.fullmatch(r"(row|link)\[(\d)\]\[(\d)\]", key):
+                bits = values.astype(np.float32).view(np.int32) if found[1] + found[3] == "row2" else values
+                {"link": link, "row": row}[found[1]][int(found[2]), int(found[3]), : len(values)] = bits
+        group["link"], group["row"] = link, row
+        file["rna/data"], file["atac/data"] = np.ones(4, dtype=np.float32), np.ones(8, dtype=np.float32)
+        counts = StoredCounts(file["rna"]), StoredCounts(file["atac"])
+        first, second = (StoredLinks(group, *counts, "learned").cell(cell) for cell in (0, 1))
+    np.testing.assert_allclose(first.logit, [2.1, 0.9, 0.2, 1.5, 0.3], rtol=1e-3)
+    np.testing.assert_allclose(second.logit, [0.7], rtol=1e-3)
     gene_9 = slice(*first.row_start[2:4])
     assert first.peak[gene_9].tolist() == [31, 30]
     assert first.rank[gene_9].tolist() == [1, 2]

@@ -1,5 +1,6 @@
 """A store appears when it is whole and not before, and a failed one leaves what was there as it was."""
 
+import dataclasses
 import os
 import signal
 import subprocess
@@ -175,7 +176,7 @@ except StoreError as error:
     print(error)
     sys.exit(7)
 """
-    for limit in (0, 2_000, 40_000, 53_000, 100_000):
+    for limit in (0, 2_000, 40_000, 100_000, 300_000):
         done = subprocess.run(
             [sys.executable, "-c", script, str(limit)], capture_output=True, text=True, check=False,
             env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
@@ -205,6 +206,12 @@ def test_attention_that_does_not_fit_the_cell_is_refused(
 
     with pytest.raises(ValueError, match="no count of"):
         write(second)
+    light = dataclasses.replace(first[0][0], denominator=first[0][0].denominator / 20)
+    with pytest.raises(ValueError, match="weighs more than 1"):
+        write([[light]])
+    upwards = dataclasses.replace(first[0][0], logit=first[0][0].logit[::-1])
+    with pytest.raises(ValueError, match="do not descend"):
+        write([[upwards]])
     with pytest.raises(ValueError, match="layer"):
         write([[*first[0], *first[0]]])
     with pytest.raises(ValueError, match="the store keeps 3"):

@@ -1,0 +1,37 @@
+"""Cumulative scores of control models, kept beside those of the model in the same layout."""
+
+from __future__ import annotations
+
+import os
+
+import h5py
+import numpy as np
+
+from bi2scope.data.errors import StoreError
+from bi2scope.data.store import schema
+
+
+def copy_control(target: h5py.File, name: str, store: str | os.PathLike[str]) -> None:
+    """Copy the cumulative scores of a control model's own store to ``controls/<name>``.
+
+    Raises
+    ------
+    StoreError
+        If the name cannot be one, or that store is not over the same cells, types and peaks.
+    """
+    from bi2scope.data.store.reader import StoreReader
+
+    if not name or set(name) & set("/.") or not name.isprintable():
+        raise StoreError(f"A control cannot be called {name!r}.", "Use letters, digits and hyphens.")
+    if schema.CELLS not in target:
+        raise ValueError("The cells are not written.")
+    with StoreReader.open(store):  # says what is wrong with it
+        pass
+    with h5py.File(store, "r", locking=False) as source:
+        for key in ("cells/cell_id", "cells/cell_type/codes", "cells/cell_type/categories", "peaks/peak"):
+            if not np.array_equal(source[key][:], target[key][:]):
+                raise StoreError(
+                    f"{store} differs in {key} from the store that it is to be a control of.",
+                    "Precompute both from the same cells, and train both models on the same peaks.",
+                )
+        source.copy(schema.CUMULATIVE, target.require_group(schema.CONTROLS), name=name)

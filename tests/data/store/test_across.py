@@ -1,0 +1,176 @@
+"""One gene or peak across cells, the regulatory map, the null sums, and answers beyond k_max."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from stores import RandomModel, tiny_attributes, tiny_multiome, write_store
+
+from bi2scope.data.attention import Cut
+from bi2scope.data.errors import NotFoundError
+from bi2scope.data.graph import cell_graph
+from bi2scope.data.store import packed, regulatory
+from bi2scope.data.store.reader import StoreReader
+from bi2scope.data.store.regulatory import chromosome_passes, least_cells, linked_pairs
+from bi2scope.data.store.writer import Embedding, StoreWriter
+
+K_MAX = 9
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> StoreReader:
+    multiome = tiny_multiome(40, seed=5)
+    model = RandomModel.of(multiome, np.random.default_rng(5), heads=2)
+    attributes = tiny_attributes(n_heads=2, k_max=K_MAX)
+    path = write_store(tmp_path_factory.mktemp("across") / "s.h5", multiome, model, attributes, factors=True)
+    return StoreReader.open(path)
+
+
+def every_link(store: StoreReader, cells: np.ndarray, head: int, cut: Cut | None = None) -> pd.DataFrame:
+    """All links of some cells, one by one."""
+    tables = []
+    for cell in cells:
+        links = store.attention(int(cell), 0, head).links(cut or Cut())
+        columns = {key: getattr(links, key) for key in ("gene", "peak", "rank", "logit", "score", "weight")}
+        tables.append(pd.DataFrame({"cell": cell, **columns}))
+    return pd.concat(tables, ignore_index=True)
+
+
+def test_a_gene_across_cells(store: StoreReader) -> None:
+    cells = store.cells_of("CD4 naive")
+    links = every_link(store, cells, 1)
+    for gene in (0, 33, 79):
+        found, wanted = store.links_of_gene(gene, cells, 0, 1), links[links["gene"] == gene]
+        for key, values in (("cell", found.cell), ("peak", found.feature), ("rank", found.rank)):
+            np.testing.assert_array_equal(values, wanted[key])
+        np.testing.assert_array_equal(found.logit, wanted["logit"])
+        present = [cell for cell in cells if gene in store.graph(int(cell)).gene_index]
+        assert found.cells.tolist() == present
+
+
+def test_a_peak_across_cells(store: StoreReader) -> None:
+    cells = store.cells_of("B cell")
+    links = every_link(store, cells, 0)
+    for peak in (3, 150, 299):
+        found, wanted = store.links_of_peak(peak, cells), links[links["peak"] == peak]
+        for key, values in (("cell", found.cell), ("gene", found.feature), ("rank", found.rank)):
+            np.testing.assert_array_equal(values, wanted[key])
+        np.testing.assert_array_equal(found.logit, wanted["logit"])
+        present = [cell for cell in cells if peak in store.graph(int(cell)).peak_index]
+        assert found.cells.tolist() == present
+
+
+def test_the_map_is_that_of_the_links_one_by_one(store: StoreReader) -> None:
+    for name in store.cell_types:
+        cells = store.cells_of(name)
+        wanted = every_link(store, cells, 1).groupby(["gene", "peak"])[["score", "weight"]].agg(["count", "mean"])
+        found = store.regulatory_map(name, 0, 1).pairs((0, 80))
+        assert list(zip(found["gene"], found["peak"], strict=True)) == wanted.index.tolist()
+        np.testing.assert_array_equal(found["n_cells"], wanted[("score", "count")])
+        np.testing.assert_allclose(found["score"], wanted[("score", "mean")], atol=2e-4)
+        np.testing.assert_allclose(found["weight"], wanted[("weight", "mean")], atol=3e-5)
+        graphs = [store.graph(int(cell)) for cell in cells]
+        for row in found.iloc[::97].itertuples():
+            assert row.n_both == sum(row.gene in one.gene_index and row.peak in one.peak_index for one in graphs)
+
+
+def test_the_map_is_sliced_by_genes_and_peaks(store: StoreReader) -> None:
+    stored = store.regulatory_map("B cell")
+    everything = stored.pairs((0, 80))
+    some = stored.pairs((10, 30), (40, 90))
+    wanted = everything[everything["gene"].between(10, 29) & everything["peak"].between(40, 89)]
+    pd.testing.assert_frame_equal(some, wanted.reset_index(drop=True))
+    assert len(stored) == len(everything)
+    with pytest.raises(NotFoundError):
+        store.regulatory_map("B")
+
+
+def test_pairs_under_a_cut_are_those_of_its_links(store: StoreReader) -> None:
+    cells, cut = store.cells_of("B cell"), Cut(0.9, 4)
+    genes_of = [store.graph(int(cell)).gene_index for cell in cells]
+    found = linked_pairs(store.stored_links(0, 0), cells, genes_of, 300, cut, (20, 70))
+    links = every_link(store, cells, 0, cut)
+    wanted = links[links["gene"].between(20, 69)].groupby(["gene", "peak"]).size()
+    assert list(zip(found.gene, found.peak, strict=True)) == wanted.index.tolist()
+    np.testing.assert_array_equal(found.n_cells, wanted)
+
+
+def test_rare_pairs_are_left_out_of_large_types_alone() -> None:
+    assert [least_cells(n) for n in (0, 1, 100, 101, 480, 5_000)] == [1, 1, 1, 2, 5, 50]
+
+
+def test_passes_take_every_chromosome_once_and_no_more_keys_than_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    chromosome = np.repeat([0, 1, 4, 5], [3, 1, 5, 2])
+    runs = [(0, 3), (3, 4), (4, 9), (9, 11)]
+    assert list(chromosome_passes(chromosome, 10, 100)) == [runs]
+    monkeypatch.setattr(regulatory, "WAITING_LINKS", 500)
+    assert list(chromosome_passes(chromosome, 1000, 100)) == [runs[:2], runs[2:]]
+    monkeypatch.setattr(regulatory, "KEYS", 600)
+    assert list(chromosome_passes(chromosome, 10, 100)) == [runs[:2], runs[2:3], runs[3:]]
+    assert packed.KEYS == 1 << 34
+
+
+def test_null_sums_add_up_to_the_links(store: StoreReader) -> None:
+    """Every link is thrown onto some peak: in all, as many as there are."""
+    for cut in (None, Cut(0.85, 3)):
+        null, sums = store.null("CD4 naive", cut, 0, 1), store.cumulative("CD4 naive", cut or Cut(), 0, 1)
+        for expected, observed in zip(null.expected, (sums.links, sums.score, sums.weight), strict=True):
+            assert expected.sum() == pytest.approx(observed.sum(), rel=1e-4)
+        assert (null.variance >= -1e-9).all()
+
+
+def test_what_was_cut_at_k_max_is_answered_from_the_factors(store: StoreReader, tmp_path: Path) -> None:
+    multiome = tiny_multiome(40, seed=5)
+    model = RandomModel.of(multiome, np.random.default_rng(5), heads=2)
+    for cell in (0, 11):
+        graph = cell_graph(multiome, cell, cell)
+        for cut in (Cut(0.6, 25), Cut()):
+            assert store.attention(cell, 0, 1).links(cut).truncated
+            found = store.attention_for(cell, cut, 0, 1).links(cut)
+            wanted = model.attend(multiome, graph, cut.top_k or 300)[0][1].links(cut)
+            assert not found.truncated
+            np.testing.assert_array_equal(found.peak, wanted.peak)
+            np.testing.assert_allclose(found.logit, wanted.logit, rtol=1e-5, atol=1e-6)
+            np.testing.assert_allclose(found.weight, wanted.weight, rtol=1e-5)
+        kept = store.attention_for(cell, Cut(0.6, K_MAX), 0, 1)
+        np.testing.assert_array_equal(kept.logit, store.attention(cell, 0, 1).logit)
+
+
+def test_without_factors_or_in_deeper_layers_truncated_is_told(tmp_path: Path) -> None:
+    multiome = tiny_multiome(6)
+    model = RandomModel.of(multiome, np.random.default_rng(0), layers=2)
+    attributes = tiny_attributes(n_layers=2, k_max=3)
+    path = write_store(tmp_path / "s.h5", multiome, model, attributes, factors=True)
+    with StoreReader.open(path) as reader:
+        assert not reader.attention_for(0, Cut(), 0).links(Cut()).truncated
+        assert reader.attention_for(0, Cut(), 1).links(Cut()).truncated
+    bare = write_store(tmp_path / "bare.h5", multiome, model, attributes)
+    with StoreReader.open(bare) as reader:
+        assert reader.recompute is None
+        assert reader.attention_for(0, Cut(), 0).links(Cut()).truncated
+
+
+def test_pooled_and_quality_columns_return(tmp_path: Path) -> None:
+    multiome, rng = tiny_multiome(8), np.random.default_rng(0)
+    pooled = rng.normal(size=(8, 6)).astype(np.float32)
+    quality = pd.DataFrame({"total_counts": rng.integers(1, 99, 8), "share_mito": rng.random(8)})
+    model = RandomModel.of(multiome, rng)
+
+    def write(name: str, embedding: Embedding) -> Path:
+        with StoreWriter(tmp_path / name, multiome, tiny_attributes(metrics={"auroc": 0.9})) as writer:
+            writer.write_embedding(embedding)
+            for cell in range(8):
+                writer.write_cell(model.attend(multiome, cell_graph(multiome, cell, cell), 50))
+        return tmp_path / name
+
+    with StoreReader.open(write("s.h5", Embedding(np.zeros((8, 2)), "none", pooled, quality))) as reader:
+        np.testing.assert_array_equal(reader.pooled(), pooled)
+        assert reader.cells["total_counts"].tolist() == quality["total_counts"].tolist()
+        assert reader.cells["share_mito"].tolist() == quality["share_mito"].tolist()
+        assert reader.attributes.metrics == {"auroc": 0.9}
+    for wrong in (quality.rename(columns={"share_mito": "n_genes"}), quality[:5], quality.astype(str)):
+        with pytest.raises(ValueError, match="quality columns"):
+            write("t.h5", Embedding(np.zeros((8, 2)), "none", None, wrong))
+    with pytest.raises(ValueError, match="one row per cell"):
+        write("t.h5", Embedding(np.zeros((8, 2)), "none", pooled[:5]))
