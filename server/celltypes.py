@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from bi2scope.data.expectation import accessibility, expected_score
+from bi2scope.data.expectation import lift as observed_over_expected
 from bi2scope.server.catalogue import Catalogue
 from bi2scope.server.columns import columnar
 from bi2scope.server.params import CutQuery
@@ -47,40 +49,9 @@ def peak_scores(catalogue: Catalogue, cell_type: str, query: CutQuery) -> PeakSc
     )
 
 
-def accessibility(n_open: npt.ArrayLike, n_cells: int) -> Floats:
-    """``(n_peaks,)`` share of a cell type's cells in which each peak is open; 0 for a type without cells."""
-    return np.asarray(n_open, dtype=np.float64) / max(n_cells, 1)
-
-
-def expected_score(score: npt.ArrayLike, n_open: npt.ArrayLike, chrom: npt.ArrayLike) -> Floats:
-    """What each peak's accessibility alone predicts of its cumulative score.
-
-    The chromosome's total cumulative score, shared out over its peaks in proportion to the cells in which they are
-    open: ``expected_j = sum_c score * n_open_j / sum_c n_open``, sums over the peaks of j's own chromosome, because
-    attention never crosses one.
-
-    Parameters
-    ----------
-    score, n_open, chrom
-        ``(n_peaks,)`` each.
-
-    Returns
-    -------
-    ``(n_peaks,)``; 0 on a chromosome where no peak is open.
-    """
-    total, opened = np.asarray(score, dtype=np.float64), np.asarray(n_open, dtype=np.float64)
-    names, code = np.unique(np.asarray(chrom).astype(str), return_inverse=True)
-    total_of = np.bincount(code, weights=total, minlength=len(names))
-    opened_of = np.bincount(code, weights=opened, minlength=len(names))
-    per_open_cell = np.divide(total_of, opened_of, out=np.zeros_like(total_of), where=opened_of > 0)
-    return per_open_cell[code] * opened
-
-
 def lift(score: npt.ArrayLike, n_open: npt.ArrayLike, chrom: npt.ArrayLike) -> Floats:
-    """``(n_peaks,)`` cumulative score over :func:`expected_score`; NaN where nothing is expected."""
-    expected = expected_score(score, n_open, chrom)
-    observed = np.asarray(score, dtype=np.float64)
-    return np.divide(observed, expected, out=np.full_like(observed, np.nan), where=expected > 0)
+    """``(n_peaks,)`` cumulative score over what accessibility alone predicts; NaN where nothing is expected."""
+    return observed_over_expected(score, expected_score(score, n_open, chrom))
 
 
 def dense_rank(score: npt.ArrayLike) -> npt.NDArray[np.int64]:
