@@ -118,7 +118,7 @@ class GrowingLinks:
         peak = self._position[attention.peak]
         _check_cell(attention, n_links, own_peaks, peak, k_max)
         depth, cell = int(n_links.max(initial=0)), len(self._n_links)
-        _put(self._link, cell, _matrices(peak, to_bits(attention.logit), n_links, self._link.dtype))
+        _put(self._link, cell, _by_rank(peak, to_bits(attention.logit), n_links, self._link.dtype))
         denominator = attention.denominator.astype("<f4").view("<i4")
         _put(self._row, cell, np.stack([n_links, attention.n_above, denominator]).astype(schema.ROW_DTYPE))
         self._n_links.append(len(peak))
@@ -148,8 +148,8 @@ def _put(dataset: h5py.Dataset, cell: int, planes: Array) -> None:
         dataset[cell, :, :width] = planes
 
 
-def _matrices(peak: Array, bits: Array, n_links: Array, dtype: np.dtype[Any]) -> Array:
-    """``(2, depth * n_rows)`` peaks and steps of a cell, rank by rank; 0 where a row has no link of a rank."""
+def _by_rank(peak: Array, bits: Array, n_links: Array, dtype: np.dtype[Any]) -> Array:
+    """``(2, n_links)`` peaks and steps of a cell's links: all of rank 1, by row, then all of rank 2, and so on."""
     shape = (len(n_links), int(n_links.max(initial=0)))
     there = np.arange(shape[1]) < n_links[:, None]
     planes = np.zeros((2, *shape), dtype=dtype)
@@ -157,7 +157,7 @@ def _matrices(peak: Array, bits: Array, n_links: Array, dtype: np.dtype[Any]) ->
     planes[1][there] = bits
     above = planes[1, :, :-1].copy()
     planes[1, :, 1:] = np.where(there[:, 1:], above - planes[1, :, 1:], 0)
-    return np.ascontiguousarray(planes.transpose(0, 2, 1)).reshape(2, -1)
+    return planes.transpose(0, 2, 1)[:, there.T]
 
 
 def _check_cell(

@@ -122,7 +122,9 @@ class StoredLinks:
             If the parts of the cell disagree.
         """
         n_links, n_above, denominator = self._rows(cell)
-        peak, bits = (np.ascontiguousarray(plane.T).ravel() for plane in self._matrices(cell, int(self.depth[cell])))
+        peak, bits = (
+            np.ascontiguousarray(plane.T).ravel() for plane in self._matrices(cell, n_links, int(self.depth[cell]))
+        )
         if len(peak) != self.n_links[cell]:  # not every row is as long as the longest
             there = np.flatnonzero(np.arange(self.depth[cell]) < n_links[:, None])
             peak, bits = peak[there], bits[there]
@@ -140,7 +142,7 @@ class StoredLinks:
         """The links of one cell up to a rank, rank by rank; only those are read."""
         n_links, n_above, denominator = self._rows(cell)
         depth = int(self.depth[cell]) if top_k is None else min(int(self.depth[cell]), top_k)
-        peak, bits = (plane.ravel() for plane in self._matrices(cell, depth))
+        peak, bits = (plane.ravel() for plane in self._matrices(cell, n_links, depth))
         per_rank = np.cumsum(np.bincount(n_links, minlength=depth + 1)[::-1])[::-1][1 : depth + 1]
         rank = np.repeat(np.arange(1, depth + 1, dtype=np.int32), per_rank)
         if len(rank) == len(peak):  # every row is that long
@@ -153,7 +155,7 @@ class StoredLinks:
     def of_row(self, cell: int, row: int) -> tuple[Ints, Floats]:
         """Peaks and logits of one row of a cell, by rank."""
         n_links, _, _ = self._rows(cell)
-        peak, step = self._planes(cell, int(self.depth[cell]))[:, :, row]
+        peak, step = self._planes(cell, n_links, int(self.depth[cell]))[:, :, row]
         kept = slice(int(n_links[row]))
         bits = np.subtract.accumulate(step.astype(np.uint16))
         return self._own_peaks(cell)[peak[kept]], halves.logits()[bits[kept]]
@@ -161,7 +163,7 @@ class StoredLinks:
     def of_peak(self, cell: int, place: int) -> tuple[Ints, Ints, Floats]:
         """Rows, ranks and logits of the links to one of the cell's own peaks, by row."""
         n_links, _, _ = self._rows(cell)
-        planes = self._planes(cell, int(self.depth[cell]))
+        planes = self._planes(cell, n_links, int(self.depth[cell]))
         rank, row = np.nonzero(planes[0] == place)
         kept = rank < n_links[row]
         rank, row = rank[kept], row[kept]
@@ -178,18 +180,23 @@ class StoredLinks:
             raise ValueError("its rows do not add up to its number of links")
         return n_links, n_above, denominator.view(np.float32)
 
-    def _matrices(self, cell: int, depth: int) -> tuple[Ints, Ints]:
+    def _matrices(self, cell: int, n_links: Ints, depth: int) -> tuple[Ints, Ints]:
         """``(depth, n_rows)`` positions among the cell's own peaks, and bits; anything past a row's end."""
-        peak, step = self._planes(cell, depth)
+        peak, step = self._planes(cell, n_links, depth)
         return peak, np.subtract.accumulate(step.astype(np.uint16, copy=False), axis=0)
 
-    def _planes(self, cell: int, depth: int) -> Ints:
-        """``(2, depth, n_rows)`` peaks and steps as they are stored."""
-        n_rows = int(self._rna.indptr[cell + 1] - self._rna.indptr[cell])
-        if not depth * n_rows:
-            return np.zeros((2, depth, n_rows), dtype=np.uint16)
-        planes: Ints = self._link[cell, :, : depth * n_rows].reshape(2, depth, n_rows)
-        return planes
+    def _planes(self, cell: int, n_links: Ints, depth: int) -> Ints:
+        """``(2, depth, n_rows)`` peaks and steps; 0 past a row's end."""
+        shape = (2, depth, len(n_links))
+        stored = int(np.minimum(n_links, depth).sum(dtype=np.int64))
+        if not stored:
+            return np.zeros(shape, dtype=np.uint16)
+        planes: Ints = self._link[cell, :, :stored]
+        if stored < depth * len(n_links):
+            matrices = np.zeros((2, depth * len(n_links)), dtype=planes.dtype)
+            matrices[:, np.flatnonzero(n_links > np.arange(depth)[:, None])] = planes
+            planes = matrices
+        return planes.reshape(shape)
 
     def _own_peaks(self, cell: int) -> Ints:
         return self._atac.indices(cell, cell + 1).astype(np.int32, copy=False)

@@ -63,27 +63,31 @@ def denominator(value: float) -> int:
 
 def foreign_peak(file: h5py.File) -> None:
     """The first link of the first cell, on the first chromosome, to the cell's last peak, on the last one."""
-    row = int(np.flatnonzero(file[f"{LINKS}/row"][0, 0] > 0)[0])
-    file[f"{LINKS}/link"][0, 0, row] = file["cells/n_peaks"][0] - 1
+    file[f"{LINKS}/link"][0, 0, 0] = file["cells/n_peaks"][0] - 1
 
 
 def first_long_row(file: h5py.File) -> int:
     return int(np.flatnonzero(file[f"{LINKS}/row"][0, 0] > 2)[0])
 
 
+def first_and_second(file: h5py.File) -> tuple[int, int]:
+    """Where the first two links of a row of the first cell are."""
+    n_links, row = file[f"{LINKS}/row"][0, 0], first_long_row(file)
+    return int((n_links[:row] > 0).sum()), int((n_links > 0).sum() + (n_links[:row] > 1).sum())
+
+
 def one_peak_twice(file: h5py.File) -> None:
-    row, n_rows = first_long_row(file), int(file["cells/n_genes"][0])
-    file[f"{LINKS}/link"][0, 0, row + n_rows] = file[f"{LINKS}/link"][0, 0, row]
+    first, second = first_and_second(file)
+    file[f"{LINKS}/link"][0, 0, second] = file[f"{LINKS}/link"][0, 0, first]
 
 
 def step_up(file: h5py.File) -> None:
     """The second link of a row higher than the first: the step wraps around."""
-    row, n_rows = first_long_row(file), int(file["cells/n_genes"][0])
-    file[f"{LINKS}/link"][0, 1, row + n_rows] = 65_530
+    file[f"{LINKS}/link"][0, 1, first_and_second(file)[1]] = 65_530
 
 
 def infinite(file: h5py.File) -> None:
-    file[f"{LINKS}/link"][0, 1, first_long_row(file)] = 0x7C00
+    file[f"{LINKS}/link"][0, 1, first_and_second(file)[0]] = 0x7C00
 
 
 def one_above_lost(file: h5py.File) -> None:
