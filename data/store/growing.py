@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import h5py
@@ -76,6 +77,39 @@ class GrowingArray:
         self._n_pending -= count
 
 
+@dataclass(frozen=True)
+class LinkLayout:
+    """How the links of a store lie, the same in all of its shards, so that these are put together chunk by chunk.
+
+    Attributes
+    ----------
+    n_peaks
+        Peaks of the data set.
+    k_max
+        Links kept per gene.
+    peak_bytes
+        Bytes of a peak's position among its cell's own.
+    link_chunk, row_chunk
+        Entries of a chunk of the links, and of the rows.
+    """
+
+    n_peaks: int
+    k_max: int
+    peak_bytes: int
+    link_chunk: int
+    row_chunk: int
+
+    @classmethod
+    def of(cls, multiome: Multiome, k_max: int) -> LinkLayout:
+        """What suits the cells of a store, all of them."""
+        n_cells = max(multiome.n_cells, 1)
+        genes, peaks = multiome.rna.nnz / n_cells, multiome.atac.nnz / n_cells
+        per_gene = min(k_max, peaks / max(len(multiome.chromosomes), 1))
+        largest_cell = int(np.diff(multiome.atac.indptr).max(initial=0))
+        peak_bytes = schema.peak_dtype(largest_cell).itemsize
+        return cls(multiome.n_peaks, k_max, peak_bytes, chunk_length(genes * per_gene), chunk_length(2 * genes))
+
+
 class GrowingLinks:
     """The links of one layer and head while they grow; the storage of a cell is its own.
 
@@ -83,29 +117,25 @@ class GrowingLinks:
     ----------
     group
         Where the arrays are made.
-    multiome, attributes
-        The cells and the store's attributes; they give the peaks' type and the chunks.
+    n_cells
+        Cells that there will be.
+    layout
+        How they lie.
     """
 
-    def __init__(self, group: h5py.Group, multiome: Multiome, attributes: schema.StoreAttributes) -> None:
-        n_cells = max(multiome.n_cells, 1)
-        genes, peaks = multiome.rna.nnz / n_cells, multiome.atac.nnz / n_cells
-        per_gene = min(attributes.k_max, peaks / max(len(multiome.chromosomes), 1))
-        largest_cell = int(np.diff(multiome.atac.indptr).max(initial=0))
+    def __init__(self, group: h5py.Group, n_cells: int, layout: LinkLayout) -> None:
         self._link = _of_cells(
-            group, schema.LINK, (multiome.n_cells, len(schema.LINK_PLANES)),
-            schema.peak_dtype(largest_cell), chunk_length(genes * per_gene),
+            group, schema.LINK, (n_cells, len(schema.LINK_PLANES)),
+            np.dtype(f"<u{layout.peak_bytes}"), layout.link_chunk,
         )  # fmt: skip
-        self._row = _of_cells(
-            group, schema.ROW, (multiome.n_cells, len(schema.ROW_PLANES)), schema.ROW_DTYPE, chunk_length(2 * genes)
-        )
-        self._group = group
-        self._position = np.zeros(multiome.n_peaks, dtype=np.int64)  # of a peak among the last cell's own
+        self._row = _of_cells(group, schema.ROW, (n_cells, len(schema.ROW_PLANES)), schema.ROW_DTYPE, layout.row_chunk)
+        self._group, self._k_max = group, layout.k_max
+        self._position = np.zeros(layout.n_peaks, dtype=np.int64)  # of a peak among the last cell's own
         self._n_links: list[int] = []
         self._depth: list[int] = []
         self._closed = False
 
-    def append(self, attention: CellAttention, own_peaks: Array, k_max: int) -> None:
+    def append(self, attention: CellAttention, own_peaks: Array) -> None:
         """Add the next cell, whose own peaks are given as positions in the data set.
 
         Raises
@@ -116,13 +146,36 @@ class GrowingLinks:
         n_links = np.diff(attention.row_start)
         self._position[own_peaks] = np.arange(len(own_peaks))
         peak = self._position[attention.peak]
-        _check_cell(attention, n_links, own_peaks, peak, k_max)
+        _check_cell(attention, n_links, own_peaks, peak, self._k_max)
         depth, cell = int(n_links.max(initial=0)), len(self._n_links)
         _put(self._link, cell, _by_rank(peak, to_bits(attention.logit), n_links, self._link.dtype))
         denominator = attention.denominator.astype("<f4").view("<i4")
         _put(self._row, cell, np.stack([n_links, attention.n_above, denominator]).astype(schema.ROW_DTYPE))
         self._n_links.append(len(peak))
         self._depth.append(depth)
+
+    def take(self, shard: h5py.Group) -> None:
+        """Add the cells of a shard of the same layout, as compressed as they are.
+
+        Raises
+        ------
+        ValueError
+            If its arrays are of another layout, or hold more cells than are wanted.
+        """
+        n_links, depth = shard[schema.N_LINKS][:], shard[schema.DEPTH][:]
+        first = len(self._n_links)
+        for mine, theirs in ((self._link, shard[schema.LINK]), (self._row, shard[schema.ROW])):
+            if (mine.chunks, mine.dtype) != (theirs.chunks, theirs.dtype) or first + len(n_links) > len(mine):
+                raise ValueError(f"{theirs.name} does not fit the store.")
+            if theirs.shape[2] > mine.shape[2]:
+                mine.resize(theirs.shape[2], axis=2)
+            _copy_chunks(theirs, mine, first)
+        self._n_links += n_links.tolist()
+        self._depth += depth.tolist()
+
+    def __len__(self) -> int:
+        """Cells so far."""
+        return len(self._depth)
 
     def close(self) -> None:
         """Write the numbers of the cells' links."""
@@ -138,6 +191,15 @@ def _of_cells(group: h5py.Group, key: str, shape: tuple[int, int], dtype: np.dty
     return group.create_dataset(
         key, (*shape, 0), dtype, maxshape=(None, shape[1], None), chunks=(1, shape[1], chunk), **COMPRESSED
     )
+
+
+def _copy_chunks(source: h5py.Dataset, target: h5py.Dataset, first: int) -> None:
+    """Copy chunks of cells, checksums and all; the source's cell 0 becomes cell ``first``."""
+    offsets: list[tuple[int, ...]] = []
+    source.id.chunk_iter(lambda chunk: offsets.append(chunk.chunk_offset))
+    for offset in offsets:
+        filters, content = source.id.read_direct_chunk(offset)
+        target.id.write_direct_chunk((offset[0] + first, *offset[1:]), content, filters)
 
 
 def _put(dataset: h5py.Dataset, cell: int, planes: Array) -> None:

@@ -18,6 +18,7 @@ import pandas as pd
 from scipy import sparse
 
 from bi2scope.data.attention import Cut, Ints
+from bi2scope.data.multiome import Multiome
 from bi2scope.data.store import halves, schema
 from bi2scope.data.store.growing import GrowingArray
 from bi2scope.data.store.links import StoredLinks
@@ -164,6 +165,12 @@ class TypeCells:
     rna: sparse.csr_matrix
     atac: sparse.csr_matrix
     gene_chromosome: Ints
+
+    @classmethod
+    def of(cls, multiome: Multiome, type_code: int) -> TypeCells:
+        """The cells of a type by its position among the data set's types."""
+        cells = np.flatnonzero(multiome.cells["cell_type"].cat.codes == type_code)
+        return cls(cells, multiome.rna[cells], multiome.atac[cells], multiome.gene_chromosome)
 
     @property
     def genes_of(self) -> list[Ints]:

@@ -17,7 +17,7 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -37,11 +37,12 @@ from bi2scope.data.multiome import Multiome
 from bi2scope.data.store import schema
 from bi2scope.data.store.controls import copy_control
 from bi2scope.data.store.disk import DiskFile
-from bi2scope.data.store.growing import GrowingLinks, chunk_length
-from bi2scope.data.store.histogram import write_histogram
+from bi2scope.data.store.growing import GrowingLinks, LinkLayout, chunk_length
 from bi2scope.data.store.links import StoredCounts, StoredLinks
-from bi2scope.data.store.null import CellPlaces, null_sums, write_null
-from bi2scope.data.store.regulatory import TypeCells, write_map
+from bi2scope.data.store.null import CellPlaces
+from bi2scope.data.store.parts import copy_tree
+from bi2scope.data.store.regulatory import TypeCells
+from bi2scope.data.store.sums import SUM_KINDS, group_of, write_sums
 from bi2scope.data.store.tables import COMPRESSED, LARGEST_CHUNK, fixed_text, write_array, write_table
 
 
@@ -192,8 +193,38 @@ class StoreWriter:
         own_peaks = atac.indices[atac.indptr[cell] : atac.indptr[cell + 1]]
         with self._writing():
             for links, one in zip(self._links, (one for heads in attention for one in heads), strict=True):
-                links.append(one, own_peaks, self._attributes.k_max)
+                links.append(one, own_peaks)
         self._n_written += 1
+
+    def take_shard(self, shard: str | os.PathLike[str]) -> None:
+        """Append the cells of a shard (:mod:`bi2scope.data.store.parts`), which are the next ones.
+
+        Raises
+        ------
+        ValueError
+            If it does not fit the store.
+        StoreError
+            If it cannot be written.
+        """
+        with h5py.File(shard, "r", locking=False) as file, self._writing():
+            for links, (layer, head) in zip(self._links, self._layers_and_heads(), strict=True):
+                links.take(file[schema.links_path(layer, head)])
+        self._n_written = len(self._links[0])
+
+    def take_sums(self, type_code: int, parts: Iterable[str | os.PathLike[str]]) -> None:
+        """Take over the sums of a cell type, made elsewhere, in place of :meth:`write_cumulative`.
+
+        Raises
+        ------
+        StoreError
+            If they cannot be written.
+        """
+        with self._writing():
+            for part in parts:
+                with h5py.File(part, "r", locking=False) as file:
+                    copy_tree(file, self._file)
+            self._write_n_open(type_code)
+        self._summed.add(type_code)
 
     def write_factors(self, factors: Factors) -> None:
         """Write the first layer's factors, from which any cell's attention can be recomputed; once.
@@ -234,10 +265,8 @@ class StoreWriter:
             Position of the type in the data set's cell types.
         """
         self._close_links()
-        multiome, name = self._multiome, schema.of_type(type_code)
-        cells = np.flatnonzero(multiome.cells["cell_type"].cat.codes == type_code)
-        rna, atac = multiome.rna[cells], multiome.atac[cells]
-        of_type = TypeCells(cells, rna, atac, multiome.gene_chromosome)
+        multiome = self._multiome
+        of_type = TypeCells.of(multiome, type_code)
         places = CellPlaces(
             multiome.gene_chromosome, multiome.peak_chromosome,
             Window.of(multiome.genes, multiome.peaks, self._attributes.max_distance),
@@ -246,13 +275,16 @@ class StoreWriter:
             counts = StoredCounts(self._file[schema.RNA]), StoredCounts(self._file[schema.ATAC])
             for layer, head in self._layers_and_heads():
                 links = StoredLinks(self._file[schema.links_path(layer, head)], *counts, self._attributes.attention)
-                sums = self._file.create_group(f"{schema.cumulative_path(layer, head)}/{name}")
-                write_histogram(sums, links, cells, multiome.n_peaks)
-                write_null(sums, null_sums(links, cells, counts, places))
-                write_map(self._file.create_group(f"{schema.map_path(layer, head)}/{name}"), links, of_type)
-            n_open = np.asarray((atac != 0).sum(axis=0)).ravel()
-            self._file[f"{schema.CUMULATIVE}/{schema.N_OPEN}"][type_code] = n_open
+                for kind in SUM_KINDS:
+                    group = group_of(self._file, kind, layer, head, type_code)
+                    write_sums(group, kind, links, of_type, counts, places)
+            self._write_n_open(type_code)
         self._summed.add(type_code)
+
+    def _write_n_open(self, type_code: int) -> None:
+        of_type = (self._multiome.cells["cell_type"].cat.codes == type_code).to_numpy()
+        n_open = np.asarray((self._multiome.atac[of_type] != 0).sum(axis=0)).ravel()
+        self._file[f"{schema.CUMULATIVE}/{schema.N_OPEN}"][type_code] = n_open
 
     def _refuse_existing(self) -> None:
         if not self._overwrite and self.path.exists():
@@ -269,8 +301,9 @@ class StoreWriter:
         for key, value in schema.attributes_to_root(self._attributes).items():
             self._file.attrs[key] = fixed_text(value) if isinstance(value, str) else value
         self._write_tables()
+        layout = LinkLayout.of(self._multiome, self._attributes.k_max)
         self._links = [
-            GrowingLinks(self._file.create_group(schema.links_path(layer, head)), self._multiome, self._attributes)
+            GrowingLinks(self._file.create_group(schema.links_path(layer, head)), self._multiome.n_cells, layout)
             for layer, head in self._layers_and_heads()
         ]
         self._make_sums()
