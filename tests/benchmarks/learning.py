@@ -3,7 +3,7 @@
 SNARE-seq cells and simulated ``small`` cells, split by cell, easy mismatches. Planted links are ordered against other
 pairs of their chromosome and distance by what the model says of them; beside it stand the network before its first step
 (``untrained``), one whose parameters all start at random, as the paper's do (``random_weights``), and the accessibility
-of the peak alone. About ten minutes on two cores.
+of the peak alone, and the correlation of the pair over all cells, without any model. About ten minutes on two cores.
 """
 
 from __future__ import annotations
@@ -13,11 +13,13 @@ import time
 from dataclasses import replace
 
 import numpy as np
+import numpy.typing as npt
 
 from bi2scope.data.examples.pair import example_pair
 from bi2scope.data.multiome import Multiome
 from bi2scope.data.readers import read_h5ad_pair
 from bi2scope.data.simulator import simulate
+from bi2scope.model.baseline import log_normalised
 from bi2scope.model.checkpoint import Trained
 from bi2scope.model.config import protocol_defaults
 from bi2scope.model.evaluation import auprc
@@ -48,8 +50,9 @@ def main() -> tuple[Figures, Figures]:
     figures |= _areas("untrained", untrained, simulated.multiome, pairs)
     random = _trained(simulated.multiome, 1, at_random=True, control="random-weights")
     figures |= _areas("random_weights", random, simulated.multiome, pairs)
+    figures |= _areas_without_model(model, simulated.multiome, pairs)
     of_model = figures["auprc_score_trained"]
-    others = ("base_rate", "score_untrained", "score_random_weights", "accessibility_trained")
+    others = ("base_rate", "score_untrained", "score_random_weights", "accessibility", "correlation")
     return {f"auprc_over_{name}": of_model / figures[f"auprc_{name}"] for name in others}, figures
 
 
@@ -76,12 +79,33 @@ def _trained(multiome: Multiome, seed: int, at_random: bool = False, **changes: 
 
 
 def _areas(name: str, trained: Trained, multiome: Multiome, pairs: Candidates) -> Figures:
-    """AUPRC of the pairs by each column, and the base rate."""
+    """AUPRC of the pairs by what attention says of them."""
     found = pair_attention(trained, multiome, pairs, np.arange(0, multiome.n_cells, EVERY))
     seen = (found["n_cells"] >= LEAST_CELLS).to_numpy()
-    planted, equal = pairs.planted[seen], np.ones(seen.sum())
-    areas = {
-        f"auprc_{column}_{name}": float(auprc(found[column].to_numpy()[seen], planted, equal) or 0)
-        for column in ("score", "weight", "lift", "accessibility")
+    return {
+        f"auprc_{column}_{name}": _area(pairs.planted[seen], found[column].to_numpy()[seen])
+        for column in ("score", "weight", "lift")
     }
-    return areas | {"auprc_base_rate": float(planted.mean()), "n_pairs": float(seen.sum())}
+
+
+def _areas_without_model(trained: Trained, multiome: Multiome, pairs: Candidates) -> Figures:
+    """Base rate, and AUPRC of the same pairs by the peak's accessibility and by their correlation over all cells."""
+    found = pair_attention(trained, multiome, pairs, np.arange(0, multiome.n_cells, EVERY))
+    seen = (found["n_cells"] >= LEAST_CELLS).to_numpy()
+    known = trained.align(multiome)
+    rna, atac = log_normalised(known.rna).toarray(), (known.atac > 0).toarray().astype(np.float32)
+    for values in (rna, atac):
+        values -= values.mean(axis=0)
+        values /= np.maximum(np.linalg.norm(values, axis=0), 1e-9)
+    correlation = np.einsum("cp,cp->p", rna[:, pairs.gene[seen]], atac[:, pairs.peak[seen]])
+    return {
+        "auprc_accessibility": _area(pairs.planted[seen], found["accessibility"].to_numpy()[seen]),
+        "auprc_correlation": _area(pairs.planted[seen], correlation),
+        "auprc_base_rate": float(pairs.planted[seen].mean()),
+        "n_pairs": float(seen.sum()),
+    }
+
+
+def _area(planted: npt.NDArray[np.bool_], value: npt.NDArray[np.floating]) -> float:
+    """AUPRC, every pair weighing the same."""
+    return float(auprc(value, planted, np.ones(len(value))) or 0)
