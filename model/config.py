@@ -17,7 +17,7 @@ Split = Literal["cells", "pairs"]
 Negatives = Literal["fixed", "fresh"]
 Optimiser = Literal["adam", "adamw"]
 Schedule = Literal["constant", "cosine"]
-Control = Literal["random-weights", "shuffled-labels", "uniform-attention", "random-peaks"]
+Control = Literal["random-weights", "untrained", "shuffled-labels", "uniform-attention", "random-peaks"]
 
 
 def _known(cls: type, values: dict[str, Any]) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """Controls: what the model is compared with, made by the same code from the same data, split and seed.
 
-- ``random-weights``: the network before the first step, with its ID embeddings, queries and keys as they start:
-  from the data, if the configuration says so (:mod:`bi2scope.model.initialise`).
+- ``random-weights``: a network whose parameters are all at random, not trained.
+- ``untrained``: the network before the first step, with its ID embeddings, queries and keys as they start: from the
+  data, if the configuration says so (:mod:`bi2scope.model.initialise`).
 - ``shuffled-labels``: trained with the labels permuted among the training pairs; validation and test are honest.
 - ``uniform-attention``: trained with equal weights in the place of the softmax over scores.
 - ``random-peaks``: trained with links to peaks chosen at random among the candidates.
@@ -23,6 +24,9 @@ from bi2scope.model.plan import Plan
 ATTENTION: dict[Control, AttentionKind] = {"uniform-attention": "uniform", "random-peaks": "random"}
 """Controls that are made by a kind of attention."""
 
+NOT_TRAINED: tuple[Control, ...] = ("random-weights", "untrained")
+"""Controls that are the network before its first step."""
+
 
 def named_control(model_config: ModelConfig, training_config: TrainingConfig) -> tuple[ModelConfig, TrainingConfig]:
     """The configurations of a control with both its names: that of the training and that of the attention.
@@ -33,6 +37,8 @@ def named_control(model_config: ModelConfig, training_config: TrainingConfig) ->
         If they name two controls.
     """
     control, attention = training_config.control, model_config.attention
+    if control == "random-weights":
+        model_config = replace(model_config, embedding_init="normal", attention_init="normal")
     if attention == "learned":
         kind = "learned" if control is None else ATTENTION.get(control, "learned")
         return replace(model_config, attention=kind), training_config

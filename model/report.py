@@ -12,6 +12,7 @@ from bi2scope.data.pairs import Pairs
 from bi2scope.model import baseline
 from bi2scope.model.calibration import calibration
 from bi2scope.model.config import TrainingConfig
+from bi2scope.model.controls import NOT_TRAINED
 from bi2scope.model.evaluation import measure, pair_weights, predict
 from bi2scope.model.loader import PairLoader
 from bi2scope.model.network import Bi2Former
@@ -37,7 +38,7 @@ def validation_report(plan: Plan, config: TrainingConfig, end: Standing) -> dict
         "protocol": plan.protocol,
         **named,
         "split": plan.split,
-        "n_train": 0 if config.control == "random-weights" else plan.n_train,
+        "n_train": 0 if config.control in NOT_TRAINED else plan.n_train,
         "n_validation": len(plan.validation),
         "n_test": len(plan.test),
         "best_epoch": end.best.epoch,

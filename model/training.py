@@ -14,7 +14,7 @@ from bi2scope.data.features import frequent_features
 from bi2scope.data.multiome import Multiome
 from bi2scope.model.checkpoint import Trained
 from bi2scope.model.config import ModelConfig, TrainingConfig
-from bi2scope.model.controls import named_control, shuffled_once
+from bi2scope.model.controls import NOT_TRAINED, named_control, shuffled_once
 from bi2scope.model.device import Device, Precision, check_precision, chosen_device
 from bi2scope.model.distributed import joined, plain_dropout
 from bi2scope.model.features import GENE_COLUMNS, PEAK_COLUMNS, Normalisation, feature_layout
@@ -130,7 +130,7 @@ def train(
         run = Run(network.to(device), loader, plan, training_config, rng, conduct)
         if stored is not None:
             run.restore(*stored)
-        end = run.untrained() if training_config.control == "random-weights" else run.to_the_end()
+        end = run.untrained() if training_config.control in NOT_TRAINED else run.to_the_end()
         report = validation_report(plan, training_config, end)
         if execution.test:
             report |= held_out_report(run.kept(), multiome, loader, plan, end)

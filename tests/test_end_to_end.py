@@ -91,11 +91,14 @@ def test_links_on_the_wire_are_those_of_the_model(folder: Path) -> None:
             (logits,) = dense_logits(trained, graph)
             rows = np.searchsorted(graph.gene_index, expected.gene)
             columns = np.searchsorted(graph.peak_index, expected.peak)
-            np.testing.assert_allclose(expected.logit, logits[rows, columns], atol=1e-4)
+            exact = logits[rows, columns]
+            np.testing.assert_allclose(expected.logit, exact, rtol=5e-4, atol=1e-4)  # stored in half precision
+            np.testing.assert_allclose(expected.score, score_of(exact), atol=1e-3)
             allowed = multiome.gene_chromosome[graph.gene_index][:, None] == multiome.peak_chromosome[graph.peak_index]
             possible = np.where(allowed, logits, -np.inf)
             surviving = np.sort(possible, axis=1)[:, ::-1][:, :TOP_K]
-            assert (score_of(surviving) > THRESHOLD).sum() == table.n_links
+            least, most = ((score_of(surviving) > THRESHOLD + margin).sum() for margin in (1e-3, -1e-3))
+            assert least <= table.n_links <= most
 
     asyncio.run(fetch())
 
@@ -115,7 +118,9 @@ def test_csv_and_cumulative_scores_agree_with_the_sum_over_the_cells(folder: Pat
                     answer = await http.get(f"/api/v1/cells/{cell_id}/links.csv", params=parameters)
                     links = pd.read_csv(io.StringIO(answer.text), comment="#")
                     total = total.add(links.groupby("peak")["score"].sum(), fill_value=0)
-                np.testing.assert_allclose(scores["score"].reindex(total.index), total, rtol=1e-5)
+                found = scores["score"].reindex(total.index)
+                rounding = scores["links"].reindex(total.index) / 8192  # each link to the nearest 1/4096
+                assert ((found - total).abs() <= rounding + 1e-6 * total).all()
                 assert total.sum() > 0
 
     asyncio.run(fetch())

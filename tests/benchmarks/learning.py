@@ -46,9 +46,9 @@ def main() -> tuple[Figures, Figures]:
     figures["small_baseline_accuracy"] = model.report["baseline_accuracy"]
     pairs = candidates(simulated.links, model.genes, model.peaks, np.random.default_rng(0))
     figures |= _areas("trained", model, simulated.multiome, pairs)
-    untrained = _trained(simulated.multiome, 1, control="random-weights")
+    untrained = _trained(simulated.multiome, 1, control="untrained")
     figures |= _areas("untrained", untrained, simulated.multiome, pairs)
-    random = _trained(simulated.multiome, 1, at_random=True, control="random-weights")
+    random = _trained(simulated.multiome, 1, control="random-weights")
     figures |= _areas("random_weights", random, simulated.multiome, pairs)
     figures |= _areas_without_model(model, simulated.multiome, pairs)
     of_model = figures["auprc_score_trained"]
@@ -71,10 +71,8 @@ def _snare() -> Figures:
     }
 
 
-def _trained(multiome: Multiome, seed: int, at_random: bool = False, **changes: str) -> Trained:
+def _trained(multiome: Multiome, seed: int, **changes: str) -> Trained:
     model, training = protocol_defaults("bi2scope", seed=seed)
-    if at_random:
-        model = replace(model, embedding_init="normal", attention_init="normal")
     return train(multiome, model, replace(training, **changes), progress=False)
 
 

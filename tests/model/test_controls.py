@@ -19,7 +19,7 @@ from bi2scope.model.run import Run
 from bi2scope.model.training import train
 from bi2scope.server.wire import TrainingReport
 
-CONTROLS = ("random-weights", "shuffled-labels", "uniform-attention", "random-peaks")
+CONTROLS = ("random-weights", "untrained", "shuffled-labels", "uniform-attention", "random-peaks")
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +60,7 @@ def test_the_model_is_no_control(model: Trained) -> None:
     assert accuracy_sentence(model.report).startswith("Held-out accuracy ")
 
 
-def test_random_weights_are_those_that_training_starts_from(tiny: Multiome, monkeypatch) -> None:
+def test_the_untrained_network_is_that_which_training_starts_from(tiny: Multiome, monkeypatch) -> None:
     starts = []
     step = Run._step
 
@@ -71,10 +71,20 @@ def test_random_weights_are_those_that_training_starts_from(tiny: Multiome, monk
 
     monkeypatch.setattr(Run, "_step", first)
     train(tiny, *settings(), progress=False)
-    control = train(tiny, *settings(control="random-weights"), progress=False)
+    control = train(tiny, *settings(control="untrained"), progress=False)
     found = control.network.state_dict()
     assert all(torch.equal(found[name], each) for name, each in starts[0].items())
     assert (control.report["best_epoch"], control.report["n_train"], control.report["history"]) == (0, 0, [])
+
+
+def test_random_weights_owe_nothing_to_the_counts(tiny: Multiome) -> None:
+    control, start = (train(tiny, *settings(control=name), progress=False) for name in ("random-weights", "untrained"))
+    assert (control.model_config.embedding_init, control.model_config.attention_init) == ("normal", "normal")
+    name = "atac_idembedding.weight"
+    found, from_counts = control.network.state_dict()[name], start.network.state_dict()[name]
+    assert not torch.equal(found, from_counts)
+    assert abs(float(found.std()) - 1) < 0.2
+    assert (control.report["best_epoch"], control.report["history"]) == (0, [])
 
 
 def test_labels_are_permuted_and_nothing_else() -> None:

@@ -27,7 +27,7 @@ def world() -> Simulated:
 
 def untrained(multiome: Multiome, **changes: object) -> Trained:
     model, training = protocol_defaults("bi2scope", seed=1)
-    training = replace(training, control="random-weights", min_cells=1)
+    training = replace(training, control="untrained", min_cells=1)
     return train(multiome, replace(model, **changes), training, progress=False, execution=Execution("cpu", test=False))
 
 
