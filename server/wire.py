@@ -146,7 +146,7 @@ class TrainingReport(Wire):
     baseline_name: str
     baseline_accuracy: float | None = Field(description="Accuracy of the baseline on the test pairs")
     chance: float = Field(description="Accuracy of always naming the more frequent class of the test pairs")
-    control: Literal["random-weights", "shuffled-labels", "uniform-attention", "random-peaks"] | None = Field(
+    control: Literal["random-weights", "untrained", "shuffled-labels", "uniform-attention", "random-peaks"] | None = Field(
         default=None, description="What was trained in the place of the model, to compare; none when it is the model"
     )
     stopped: str | None = Field(default=None, description="Why training stopped before its last epoch")

@@ -61,7 +61,7 @@ def test_models_out_of_range_are_refused(change: dict[str, object], said: str) -
         ({"attention_rate": 0.0}, "attention_rate is 0; it must be above 0"),
         ({"clip_norm": 0.0}, "clip_norm is 0; it must be above 0"),
         ({"clip_norm": float("inf")}, "clip_norm is inf"),
-        ({"control": "placebo"}, "control is 'placebo'; it must be one of random-weights, shuffled-labels"),
+        ({"control": "placebo"}, "control is 'placebo'; it must be one of random-weights, untrained"),
     ],
 )
 def test_trainings_out_of_range_are_refused(change: dict[str, object], said: str) -> None:
