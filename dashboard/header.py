@@ -22,7 +22,8 @@ VIEW_LABELS: dict[View, str] = {
 
 
 CONTROLS = {
-    "random-weights": "It was not trained at all.",
+    "random-weights": "Its parameters are all at random; it was not trained.",
+    "untrained": "It was not trained at all.",
     "shuffled-labels": "It was trained on pairs whose labels were shuffled.",
     "uniform-attention": "It weighs all links of a gene the same.",
     "random-peaks": "Its links go to peaks chosen at random.",

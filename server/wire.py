@@ -131,6 +131,9 @@ class EpochRecord(Wire):
     learning_rate: float | None = Field(default=None, description="Of the epoch's last step")
 
 
+Control = Literal["random-weights", "untrained", "shuffled-labels", "uniform-attention", "random-peaks"]
+
+
 class TrainingReport(Wire):
     """How the model was trained and how it does on cells that it never saw."""
 
@@ -146,7 +149,7 @@ class TrainingReport(Wire):
     baseline_name: str
     baseline_accuracy: float | None = Field(description="Accuracy of the baseline on the test pairs")
     chance: float = Field(description="Accuracy of always naming the more frequent class of the test pairs")
-    control: Literal["random-weights", "untrained", "shuffled-labels", "uniform-attention", "random-peaks"] | None = Field(
+    control: Control | None = Field(
         default=None, description="What was trained in the place of the model, to compare; none when it is the model"
     )
     stopped: str | None = Field(default=None, description="Why training stopped before its last epoch")
