@@ -17,7 +17,7 @@ from bi2scope.data.regions import Bed, bare_chromosome, read_bed
 from bi2scope.server.catalogue import Catalogue
 from bi2scope.server.celltypes import peak_scores
 from bi2scope.server.columns import columnar
-from bi2scope.server.overlap import Track, lay_over
+from bi2scope.data.tracks.overlap import Track, lay_over
 from bi2scope.server.params import TrackQuery
 from bi2scope.server.wire import TrackColumns, TrackComparison
 

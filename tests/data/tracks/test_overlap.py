@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bi2scope.data.errors import ConfigurationError, RegionError
 from bi2scope.data.regions import read_bed
-from bi2scope.server.overlap import lay_over
+from bi2scope.data.tracks.overlap import OverlapRule, lay_over
 
 CHROMOSOMES = st.sampled_from(["chr1", "chr2", "chrX"])
 PLACES = st.tuples(CHROMOSOMES, st.integers(0, 40), st.integers(1, 15))
@@ -66,8 +67,76 @@ def test_a_million_overlaps_are_not_listed() -> None:
     assert track.score.tolist() == [n - 1] * n
 
 
-TF_PEAKS = sorted((Path(__file__).parents[3] / "shared" / "data" / "tf_cd4").glob("*.bed"))
-ATAC = Path(__file__).parents[2] / "data" / "examples" / "snare_cellline_mix_atac.h5ad"
+@given(
+    peaks=st.lists(PLACES, max_size=15),
+    intervals=st.lists(st.tuples(PLACES, SCORES, st.integers(0, 14)), max_size=15),
+    kind=st.sampled_from(["any", "summit", "reciprocal"]),
+    share=st.sampled_from([0.05, 0.25, 0.5, 1.0]),
+    aggregate=st.sampled_from(["max", "sum"]),
+)
+def test_every_rule_agrees_with_two_loops(
+    peaks: list, intervals: list, kind: str, share: float, aggregate: str
+) -> None:
+    rule = OverlapRule(kind, share, aggregate)  # type: ignore[arg-type]
+    summits = np.array([summit % place[2] for place, _, summit in intervals], dtype=np.int64)
+    table = peaks_table([place for place, _, _ in intervals])
+    table = table.assign(score=np.array([score for _, score, _ in intervals], float), summit=summits)
+    track = lay_over(table, peaks_table(peaks), rule)
+    used = [False] * len(intervals)
+    for at, (chrom, start, length) in enumerate(peaks):
+        scores = []
+        for i, ((other, first, reach), score, _) in enumerate(intervals):
+            shared = min(start + length, first + reach) - max(start, first)
+            summit = first + summits[i]
+            counts = {
+                "any": shared >= 1,
+                "summit": start <= summit < start + length,
+                "reciprocal": shared >= share * max(length, reach),
+            }[kind]
+            if chrom == other and counts:
+                used[i] = True
+                scores.append(score)
+        assert bool(track.bound[at]) == bool(scores)
+        wanted = (max(scores) if aggregate == "max" else sum(scores)) if scores else 0
+        assert track.score[at] == pytest.approx(wanted)
+    assert track.used.tolist() == used
+
+
+def test_a_sum_over_no_interval_is_exactly_zero() -> None:
+    peaks = peaks_table([("chr1", 100, 10), ("chr1", 300, 10)])
+    table = peaks_table([("chr1", 0, 50), ("chr1", 60, 20), ("chr1", 305, 3)]).assign(score=[0.1, 0.2, 0.7])
+    assert lay_over(table, peaks, OverlapRule(aggregate="sum")).score.tolist() == [0.0, pytest.approx(0.7)]
+
+
+def test_summits_are_asked_for_in_words() -> None:
+    peaks, rule = peaks_table([("chr1", 100, 10)]), OverlapRule("summit")
+    table = peaks_table([("chr1", 95, 10)]).assign(score=1.0)
+    with pytest.raises(RegionError, match="has no summits"):
+        lay_over(table, peaks, rule)
+    for summit in (-1, 10):
+        with pytest.raises(RegionError, match="1 of 1 intervals have no summit within them"):
+            lay_over(table.assign(summit=summit), peaks, rule)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.01, 1.5, float("nan")])
+def test_a_share_out_of_its_range_is_refused(share: float) -> None:
+    with pytest.raises(ConfigurationError, match=r"must lie from 0\.05 to 1"):
+        OverlapRule("reciprocal", share)
+
+
+def test_a_million_reciprocal_pairs_are_taken_a_few_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bi2scope.data.tracks.overlap.PAIRS_AT_A_TIME", 100)
+    peaks = peaks_table([("chr1", at * 3, 20) for at in range(200)])
+    table = peaks_table([("chr1", at * 5, 20) for at in range(150)]).assign(score=np.arange(150.0))
+    few = lay_over(table, peaks, OverlapRule("reciprocal", 0.9))
+    monkeypatch.undo()
+    whole = lay_over(table, peaks, OverlapRule("reciprocal", 0.9))
+    np.testing.assert_array_equal(few.score, whole.score)
+    assert few.bound.sum() > 100
+
+
+TF_PEAKS = sorted((Path(__file__).parents[4] / "shared" / "data" / "tf_cd4").glob("*.bed"))
+ATAC = Path(__file__).parents[3] / "data" / "examples" / "snare_cellline_mix_atac.h5ad"
 
 
 @pytest.mark.skipif(not TF_PEAKS, reason="the TF ChIP-seq peaks of ../shared/data are not here")

@@ -1,0 +1,1 @@
+"""Genomic tracks over measured peaks: overlap, measures of agreement, what chance gives, intervals."""
