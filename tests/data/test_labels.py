@@ -30,7 +30,7 @@ def written(tmp_path, text, name="labels.csv"):
         PLAIN.split("\n", 1)[1],
         PLAIN.replace("\n", "\r\n"),
         b"\xef\xbb\xbf" + PLAIN.encode(),
-        gzip.compress(PLAIN.encode()),
+        gzip.compress(PLAIN.encode(), mtime=0),
         "cell\tcell_type\nA-1\tB cell\nB-1\tNK\nC-1\tT, naive\n",
         "barcode;label\nA-1;B cell\nB-1;NK\nC-1;T, naive\n",
         "# made by hand\n" + PLAIN + "\n\n",
