@@ -6,6 +6,8 @@ INSTALLED := $(VENV)/.installed
 DEMO := build/demo
 PORT ?= 8050
 ONLY ?=
+# A process for every core, each with one thread
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile
 
 .PHONY: help venv demo test test-all lint bench clean
 
@@ -31,10 +33,10 @@ demo: venv
 	$(BIN)/bi2scope demo --folder $(DEMO) --port $(PORT)
 
 test: lint
-	$(BIN)/python -m pytest -m "not slow"
+	$(PYTEST) -m "not slow"
 
 test-all: lint
-	$(BIN)/python -m pytest
+	$(PYTEST)
 
 lint: venv
 	$(BIN)/ruff check .
