@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
+from pathlib import Path
 
+import h5py
 import numpy as np
 import numpy.typing as npt
 
 from bi2scope.data.multiome import Multiome
+from bi2scope.data.store.parts import PartFile, find_part
+from bi2scope.data.store.tables import fixed_text, text_of, write_array
 from bi2scope.data.store.writer import Embedding
+
+_STEM = "embedding"
 
 FEWEST_CELLS = 15
 """Below this UMAP has no neighbourhoods to work with, and the first two principal components stand in."""
@@ -53,6 +59,30 @@ def embed(multiome: Multiome, seed: int = 0) -> Embedding:
         scanpy.tl.umap(cells, random_state=seed)
     method = f"UMAP of the {how}, {n_components} principal components (scanpy {version('scanpy')}, seed {seed})"
     return Embedding(cells.obsm["X_umap"].astype(np.float32), method)
+
+
+def kept_embedding(folder: Path, multiome: Multiome, say: Callable[[Iterable[str]], None]) -> Embedding:
+    """The embedding that an earlier run left in the work folder, or a new one, which is left there.
+
+    Parameters
+    ----------
+    folder
+        The work folder.
+    multiome
+        The cells; all genes that were read, not the model's alone.
+    say
+        Takes sentences on what is being done.
+    """
+    path = find_part(folder, _STEM)
+    if path is not None:
+        with h5py.File(path, "r", locking=False) as file:
+            return Embedding(file["coordinates"][:], text_of(file.attrs["method"]))
+    say([f"Embed {multiome.n_cells:,} cells by their RNA"])
+    embedding = embed(multiome)
+    with PartFile(folder, _STEM) as file:
+        write_array(file, "coordinates", embedding.coordinates)
+        file.attrs["method"] = fixed_text(embedding.method)
+    return embedding
 
 
 def _by_components(expression: npt.NDArray[np.float32], how: str) -> Embedding:

@@ -287,8 +287,7 @@ class StoreWriter:
         self._file[f"{schema.CUMULATIVE}/{schema.N_OPEN}"][type_code] = n_open
 
     def _refuse_existing(self) -> None:
-        if not self._overwrite and self.path.exists():
-            raise StoreError(f"{self.path} exists already.", "Give another path, or allow it to be overwritten.")
+        refuse_existing(self.path, self._overwrite)
 
     def _create(self) -> DiskFile:
         try:
@@ -374,6 +373,12 @@ class StoreWriter:
             f"The store {self.path} cannot be written: {error.strerror or error}.",
             "It needs a folder that exists, the right to write there and room on the disk. Nothing was changed.",
         )
+
+
+def refuse_existing(path: Path, overwrite: bool) -> None:
+    """Refuse a path where something stands that may not be replaced; a :class:`StoreError`."""
+    if not overwrite and path.exists():
+        raise StoreError(f"{path} exists already.", "Give another path, or allow it to be overwritten.")
 
 
 def _check(attributes: schema.StoreAttributes) -> None:

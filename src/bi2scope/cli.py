@@ -22,6 +22,7 @@ from bi2scope.data.errors import (
 from bi2scope.data.source import Source
 from bi2scope.import_verb import import_checkpoint
 from bi2scope.options import with_source
+from bi2scope.precompute_verb import precompute
 from bi2scope.reporting import report_accuracy, report_notes
 from bi2scope.search_verb import search
 from bi2scope.train_verb import train
@@ -45,6 +46,10 @@ EXTRA_OF_MODULE = {
     "skmisc": "model",
     "matplotlib": "model",
     "optuna": "model",
+    "threadpoolctl": "model",
+    "numba": "model",
+    "distributed": "cluster",
+    "dask": "cluster",
     "fastapi": "server",
     "uvicorn": "server",
     "orjson": "server",
@@ -153,36 +158,7 @@ def prepare(
 
 app.command("train")(train)
 app.command("search")(search)
-
-
-@app.command()
-@with_source
-def precompute(
-    model: Annotated[Path, typer.Option("--model", help="Checkpoint of `bi2scope train` (.safetensors).")],
-    source: Source,
-    out: Annotated[Path, typer.Option("--out", help="Attention store to write (.h5).")],
-    k_max: Annotated[int, typer.Option("--k-max", min=1, help="Links kept per gene, cell, layer and head.")] = 50,
-    name: Annotated[str, typer.Option("--name", help="What the data set is called on the screen.")] = "",
-    min_overlap: Annotated[
-        float, typer.Option("--min-overlap", min=0, max=1, help="Share of the model's genes and peaks that are wanted.")
-    ] = 0.8,
-    overwrite: OverwriteOption = False,
-) -> None:
-    """Store the attention of every cell in one HDF5 file."""
-    from bi2scope.data.files import require_absent
-    from bi2scope.data.reading import read_multiome
-    from bi2scope.model.checkpoint import load
-    from bi2scope.precompute.build import BuildOptions
-    from bi2scope.precompute.build import precompute as build_store
-
-    require_absent(out, overwrite)
-    trained = load(model)
-    multiome = read_multiome(replace(source, seed=None))
-    report_notes(multiome.notes)
-    build_store(trained, multiome, out, BuildOptions(k_max, name, overwrite, min_overlap))
-    typer.echo(f"Wrote {out}. Browse it with: bi2scope serve {out}")
-
-
+app.command("precompute")(precompute)
 app.command("import-checkpoint")(import_checkpoint)
 
 

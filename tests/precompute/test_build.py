@@ -21,7 +21,7 @@ from bi2scope.data.store.schema import SCORE_UNIT
 from bi2scope.model.checkpoint import Trained
 from bi2scope.model.config import ModelConfig, protocol_defaults
 from bi2scope.model.features import Normalisation, feature_layout
-from bi2scope.precompute import build
+from bi2scope.precompute import build, shards
 from bi2scope.precompute.attend import attend
 from bi2scope.precompute.build import BuildOptions, precompute
 
@@ -159,7 +159,7 @@ def test_features_that_count_as_zero_are_said_and_kept_in_the_notes(
 def test_an_existing_store_is_refused_before_any_work(
     tmp_path: Path, cells: Multiome, trained: Trained, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(build, "embed", lambda multiome: pytest.fail("worked"))
+    monkeypatch.setattr(build, "kept_embedding", lambda *arguments: pytest.fail("worked"))
     (tmp_path / "s.h5").write_text("mine")
     with pytest.raises(StoreError, match="exists already"):
         precompute(trained, cells, tmp_path / "s.h5", progress=False)
@@ -171,7 +171,7 @@ def test_a_failing_model_leaves_nothing(
     def fail(*arguments: object) -> None:
         raise MemoryError
 
-    monkeypatch.setattr(build, "attend", fail)
+    monkeypatch.setattr(shards, "attend_cells", fail)
     with pytest.raises(MemoryError):
         precompute(trained, cells, tmp_path / "s.h5", progress=False)
     assert not list(tmp_path.iterdir())
