@@ -22,9 +22,9 @@ from bi2scope.server.wire import (
     Heatmap,
     LinkTable,
     PeakScores,
-    TrackComparison,
     Wire,
 )
+from bi2scope.server.wire_tf import TrackComparison
 
 API = "/api/v1"
 
@@ -133,12 +133,12 @@ class Client:
     ) -> TrackComparison:
         """A BED file beside the cumulative scores of a cell type."""
         path = f"/celltypes/{quoted(cell_type)}/tf"
-        parameters = cut.parameters() | {"definition": definition}
+        parameters = cut.parameters() | {"definition": definition, "draws": 0}
         return await self._ask(TrackComparison, "POST", path, params=parameters, files={"file": (name, bed)})
 
     async def track_csv(self, cell_type: str, cut: Cut, definition: Definition, name: str, bed: bytes) -> str:
         """The rows of :meth:`compare_track` as CSV."""
-        parameters = cut.parameters() | {"definition": definition}
+        parameters = cut.parameters() | {"definition": definition, "draws": 0}
         path = f"/celltypes/{quoted(cell_type)}/tf.csv"
         return (await self._answer("POST", path, params=parameters, files={"file": (name, bed)})).text
 

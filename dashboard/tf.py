@@ -17,7 +17,8 @@ from bi2scope.dashboard.components import Parts, busy, graph
 from bi2scope.dashboard.controls import QUANTITIES, definition_control
 from bi2scope.dashboard.figures.style import SCHEMES, Scheme
 from bi2scope.dashboard.figures.tracks import Track, height_of
-from bi2scope.server.wire import CellTypeSummary, Definition, TrackComparison
+from bi2scope.server.wire import CellTypeSummary, Definition
+from bi2scope.server.wire_tf import TrackComparison
 
 HEIGHT = 210
 """Height of each of the two tracks, in pixels."""

@@ -86,14 +86,19 @@ def check_one_assembly(genes: pd.DataFrame, peaks: pd.DataFrame, rna_source: str
     RegionError
         If no assembly that the genes fit is one that the peaks fit, and by far.
     """
-    over_genes, over_peaks = overhangs(genes), overhangs(peaks)
-    of_genes, of_peaks = _fitting(over_genes), _fitting(over_peaks)
-    apart = all(over_peaks.get(each, 0) > PLAINLY_OVER for each in of_genes) and all(
-        over_genes.get(each, 0) > PLAINLY_OVER for each in of_peaks
-    )
-    if of_genes and of_peaks and apart:
+    apart = plainly_apart(overhangs(genes), overhangs(peaks))
+    if apart:
         raise RegionError(
-            f"The genes of {rna_source} lie on {' or '.join(of_genes)}, the peaks of {atac_source} on "
-            f"{' or '.join(of_peaks)}, judged by how far they reach on each chromosome.",
+            f"The genes of {rna_source} lie on {' or '.join(apart[0])}, the peaks of {atac_source} on "
+            f"{' or '.join(apart[1])}, judged by how far they reach on each chromosome.",
             "Give genes of the peaks' genome: --genes genes.gtf.gz, or lift one of the two over.",
         )
+
+
+def plainly_apart(one: dict[str, int], other: dict[str, int]) -> tuple[tuple[str, ...], tuple[str, ...]] | None:
+    """The assemblies of two tables of intervals by their :func:`overhangs`, if plainly different; else ``None``."""
+    of_one, of_other = _fitting(one), _fitting(other)
+    apart = all(other.get(each, 0) > PLAINLY_OVER for each in of_one) and all(
+        one.get(each, 0) > PLAINLY_OVER for each in of_other
+    )
+    return (of_one, of_other) if of_one and of_other and apart else None

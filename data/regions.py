@@ -159,17 +159,19 @@ class Bed:
     Attributes
     ----------
     intervals
-        Columns ``chrom`` (str), ``start``, ``end`` (int64), ``score`` (float64).
+        Columns ``chrom`` (str), ``start``, ``end`` (int64), ``score`` (float64); of a narrowPeak also ``summit``
+        (int64): bases from the start to the summit, -1 where it is not known.
     score_column
         Which column the score was: ``"score"`` (5), ``"signalValue"`` (7, narrowPeak and broadPeak),
-        ``"value"`` (4, bedGraph) or ``"none"``: the file has no scores and each interval counts 1.
+        ``"value"`` (4, bedGraph), the name of the one that was chosen (``"pValue"``, ``"column 11"``) or ``"none"``:
+        the file has no scores, or none was wanted, and each interval counts 1.
     """
 
     intervals: pd.DataFrame
     score_column: str
 
 
-def read_bed(source: str | Path | BinaryIO, name: str = "") -> Bed:
+def read_bed(source: str | Path | BinaryIO, name: str = "", score_column: int | None = None) -> Bed:
     """Read BED3 to BED12, narrowPeak, broadPeak or bedGraph, plain or gzipped.
 
     Parameters
@@ -178,6 +180,8 @@ def read_bed(source: str | Path | BinaryIO, name: str = "") -> Bed:
         A path, or a file open for reading bytes.
     name
         Name of the file in messages (default: the path); its ending tells broadPeak and bedGraph from BED.
+    score_column
+        Column that holds the scores, counted from 1; 0 for none. By the format, unless given.
 
     Raises
     ------
@@ -194,10 +198,12 @@ def read_bed(source: str | Path | BinaryIO, name: str = "") -> Bed:
     width = _width(rows, numbers, name)
     start = _integers([row[1] for row in rows], numbers, 2, "start", name)
     end = _integers([row[2] for row in rows], numbers, 3, "end", name)
-    score, score_column = _scores(rows, width, numbers, name)
+    score, named = _scores(rows, _score_column(width, name) if score_column is None else score_column, numbers, name)
     intervals = pd.DataFrame({"chrom": [row[0].strip() for row in rows], "start": start, "end": end, "score": score})
     check_intervals(intervals.set_axis([f"in line {number}" for number in numbers]), "interval", name)
-    return Bed(intervals, score_column)
+    if width == 10:
+        intervals["summit"] = _summits([row[9].strip() for row in rows], numbers, name)
+    return Bed(intervals, named)
 
 
 def _bytes(source: str | Path | BinaryIO, name: str) -> bytes:
@@ -256,25 +262,60 @@ def _integers(texts: list[str], numbers: list[int], column: int, field: str, nam
     return np.array(texts, dtype="U").astype(np.int64)
 
 
-def _scores(rows: list[list[str]], width: int, numbers: list[int], name: str) -> tuple[npt.NDArray[np.float64], str]:
-    column, field = _score_column(width, name)
+def _scores(rows: list[list[str]], column: int, numbers: list[int], name: str) -> tuple[npt.NDArray[np.float64], str]:
+    """Scores from a column (from 1; 0 for none), and its name."""
+    width = min(len(row) for row in rows)
+    if column > width or column in {1, 2, 3}:
+        raise RegionError(
+            f"{name} has no scores in column {column}; its lines have {width} columns.",
+            "Columns count from 1, and the first three are the place; 0 counts presence alone.",
+        )
     texts = [row[column - 1].strip() for row in rows] if column else []
     if not column or set(texts) == {"."}:
         return np.ones(len(rows)), "none"
     scores = pd.to_numeric(pd.Series(texts), errors="coerce").to_numpy(np.float64)
+    field = _column_name(column, width, name)
     if not np.isfinite(scores).all():
         _refuse(texts, np.isfinite(scores), numbers, f"column {column} ({field})", name, "a number")
     return scores, field
 
 
-def _score_column(width: int, name: str) -> tuple[int, str]:
-    """Column (from 1; 0 for none) and name of the score, by the format that ending and width speak for."""
-    ending = name.lower().removesuffix(".gz").rsplit(".", 1)[-1]
-    if width >= 4 and ending in {"bedgraph", "bdg", "bg"}:
-        return 4, "value"
-    if width == 10 or (width == 9 and ending == "broadpeak"):
-        return 7, "signalValue"
-    return (5, "score") if width >= 5 else (0, "none")
+def _is_bedgraph(width: int, name: str) -> bool:
+    return width >= 4 and _ending(name) in {"bedgraph", "bdg", "bg"}
+
+
+def _ending(name: str) -> str:
+    return name.lower().removesuffix(".gz").rsplit(".", 1)[-1]
+
+
+def _is_encode(width: int, name: str) -> bool:
+    """Whether it is a narrowPeak or a broadPeak."""
+    return width == 10 or (width == 9 and _ending(name) == "broadpeak")
+
+
+def _score_column(width: int, name: str) -> int:
+    """Column of the score (from 1; 0 for none) by the format that ending and width speak for."""
+    if _is_bedgraph(width, name):
+        return 4
+    if _is_encode(width, name):
+        return 7
+    return 5 if width >= 5 else 0
+
+
+def _column_name(column: int, width: int, name: str) -> str:
+    named = {5: "score"}
+    if _is_bedgraph(width, name):
+        named = {4: "value"}
+    elif _is_encode(width, name):
+        named |= {7: "signalValue", 8: "pValue", 9: "qValue"}
+    return named.get(column, f"column {column}")
+
+
+def _summits(texts: list[str], numbers: list[int], name: str) -> Ints:
+    good = pd.Series(texts, dtype="object").str.fullmatch(f"-1|{_INTEGER}").to_numpy(bool)
+    if not good.all():
+        _refuse(texts, good, numbers, "column 10 (peak)", name, "a whole number, or -1 where there is no summit")
+    return np.array(texts, dtype="U").astype(np.int64)
 
 
 def _refuse(

@@ -6,22 +6,24 @@ is asynchronous and hands the work to a thread.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
-from fastapi import APIRouter, Depends, FastAPI, HTTPException, Query, Request
+from fastapi import APIRouter, FastAPI, HTTPException, Query, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Match
 
-from bi2scope.server import cells, celltypes, errors, exports, tf, uploads
+from bi2scope.server import cells, celltypes, errors, exports, tf_routes
+from bi2scope.server.answers import CSV, Responses, Served, csv, json
 from bi2scope.server.catalogue import Catalogue
-from bi2scope.server.columns import to_json
 from bi2scope.server.dataset import dataset_info, program_version
 from bi2scope.server.heatmap import heatmap
-from bi2scope.server.params import MAX_ROWS, CellsQuery, CutQuery, HeatmapQuery, LinksQuery, TrackQuery
+from bi2scope.server.params import MAX_ROWS, CellsQuery, CutQuery, HeatmapQuery, LinksQuery
 from bi2scope.server.settings import Settings
+from bi2scope.server.tf import Comparisons
+from bi2scope.server.tracks import TrackShelf, regions_of
 from bi2scope.server.wire import (
     CellPage,
     DatasetInfo,
@@ -31,8 +33,6 @@ from bi2scope.server.wire import (
     Heatmap,
     LinkTable,
     PeakScores,
-    TrackComparison,
-    Wire,
 )
 
 if TYPE_CHECKING:
@@ -40,8 +40,6 @@ if TYPE_CHECKING:
 
 API = f"{errors.API}/v1"
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
-Responses = dict[int | str, dict[str, Any]]
-CSV: Responses = {200: {"content": {"text/csv": {}}, "description": "The same rows as CSV, comment lines first"}}
 REFUSALS: Responses = {
     status: {"model": ErrorBody, "description": description}
     for status, description in (
@@ -50,7 +48,6 @@ REFUSALS: Responses = {
         (503, "The attention store is gone or damaged"),
     )
 }
-TOO_LARGE: Responses = {413: {"model": ErrorBody, "description": "The upload is too large"}}
 
 
 def create_app(settings: Settings, reader: StoreReader) -> FastAPI:
@@ -73,6 +70,10 @@ def create_app(settings: Settings, reader: StoreReader) -> FastAPI:
         lifespan=lifespan,
     )
     api.state.catalogue, api.state.settings = catalogue, settings
+    api.state.tracks, api.state.comparisons = (
+        TrackShelf(settings.tracks),
+        Comparisons(catalogue, regions_of(settings.blacklist)),
+    )
     errors.install(api)
     api.include_router(router)
     api.add_api_route(errors.API, no_such_address, methods=METHODS, include_in_schema=False)
@@ -80,14 +81,6 @@ def create_app(settings: Settings, reader: StoreReader) -> FastAPI:
     return api
 
 
-def served(request: Request) -> Catalogue:
-    """The catalogue of the store that this application serves; checks that the store is still there."""
-    catalogue: Catalogue = request.app.state.catalogue
-    catalogue.require_store()
-    return catalogue
-
-
-Served = Annotated[Catalogue, Depends(served)]
 router = APIRouter(prefix=API, responses=REFUSALS)
 
 
@@ -149,36 +142,7 @@ def get_scores_csv(catalogue: Served, cell_type: str, query: Annotated[CutQuery,
     return csv(exports.peaks_csv(catalogue.reader, scores), exports.attachment("bi2scope", "peaks", scores.cell_type))
 
 
-@router.post(
-    "/celltypes/{cell_type:path}/tf", response_model=TrackComparison, responses=TOO_LARGE, openapi_extra=uploads.FORM
-)
-async def post_track(
-    request: Request, catalogue: Served, cell_type: str, query: Annotated[TrackQuery, Query()]
-) -> Response:
-    """An uploaded BED file beside the cumulative scores of one cell type."""
-    name, bed = await uploads.read_upload(request, request.app.state.settings.max_upload_bytes)
-    return await run_in_threadpool(lambda: json(tf.compare_track(catalogue, cell_type, query, name, bed)))
-
-
-@router.post(
-    "/celltypes/{cell_type:path}/tf.csv",
-    response_class=StreamingResponse,
-    responses={**CSV, **TOO_LARGE},
-    openapi_extra=uploads.FORM,
-)
-async def post_track_csv(
-    request: Request, catalogue: Served, cell_type: str, query: Annotated[TrackQuery, Query()]
-) -> Response:
-    """The same comparison as CSV: every peak with the track's signal, its cumulative scores and accessibility."""
-    name, bed = await uploads.read_upload(request, request.app.state.settings.max_upload_bytes)
-
-    def answer() -> Response:
-        comparison = tf.compare_track(catalogue, cell_type, query, name, bed)
-        scores = celltypes.peak_scores(catalogue, cell_type, query)
-        named = exports.attachment("bi2scope", "tf", scores.cell_type, name)
-        return csv(exports.track_csv(catalogue.reader, scores, comparison), named)
-
-    return await run_in_threadpool(answer)
+router.include_router(tf_routes.router)
 
 
 def no_such_address(request: Request) -> Response:
@@ -187,14 +151,3 @@ def no_such_address(request: Request) -> Response:
     if known:
         raise HTTPException(405, f"{request.url.path} does not take {request.method}.")
     raise HTTPException(404, f"There is nothing at {request.url.path}; {API}/openapi.json describes what there is.")
-
-
-def json(body: Wire) -> Response:
-    """A body as JSON, its columns written straight from the arrays."""
-    return Response(to_json(body), media_type="application/json")
-
-
-def csv(pieces: Iterator[bytes], disposition: str) -> Response:
-    """A CSV file, sent piece by piece."""
-    headers = {"Content-Disposition": disposition, "Cache-Control": "no-store"}
-    return StreamingResponse(pieces, media_type="text/csv; charset=utf-8", headers=headers)

@@ -21,7 +21,8 @@ from bi2scope.data.candidates import candidates_text
 from bi2scope.server.celltypes import peak_rows
 from bi2scope.server.columns import number_texts
 from bi2scope.server.dataset import program_version
-from bi2scope.server.wire import LinkTable, PeakScores, TrackComparison
+from bi2scope.server.wire import LinkTable, PeakScores
+from bi2scope.server.wire_tf import Gain, Measure, Table, TrackComparison, TrackMatrix
 
 if TYPE_CHECKING:
     from bi2scope.data.store.reader import StoreReader
@@ -116,25 +117,101 @@ def peaks_csv(reader: StoreReader, scores: PeakScores) -> Iterator[bytes]:
 
 
 def track_csv(reader: StoreReader, scores: PeakScores, comparison: TrackComparison) -> Iterator[bytes]:
-    """A TF-binding track beside the cumulative scores as CSV: the rows of :func:`peaks_csv` with a column ``tf``."""
-    measures = {
+    """A TF-binding track beside the cumulative scores as CSV.
+
+    The rows of :func:`peaks_csv` with a column ``tf`` and, with a blacklist, ``compared``; what was measured stands in
+    the comment lines, a measure a line.
+    """
+    sums = {"max": "highest", "sum": "sum of"}[comparison.aggregate]
+    view = view_address(view="tf", cell_type=scores.cell_type, definition=comparison.definition, **_cut_of(scores))
+    flat = {
         name: getattr(comparison, name)
         for measure in ("cosine", "cosine_of_ranks", "pearson", "jaccard_top_n")
         for name in (measure, f"accessibility_{measure}")
     }
-    view = view_address(view="tf", cell_type=scores.cell_type, definition=comparison.definition, **_cut_of(scores))
     comments = [
         *_origin(reader),
         f"cell type: {scores.cell_type}",
         f"cells: {scores.n_cells}",
         f"track: {comparison.track}, {comparison.n_intervals} intervals, {comparison.n_intervals_used} on a peak",
-        f"tf: highest {comparison.score_column} of the track's intervals that overlap the peak by 1 bp or more, or 0",
+        f"tf: {sums} {comparison.score_column} of the track's intervals that {comparison.overlap}, or 0",
         *_cut_lines(reader, scores),
         f"compared: tf with {comparison.definition}, and with n_open (accessibility_); top_n: {comparison.top_n}",
-        *(f"{name}: {'not defined' if value is None else value}" for name, value in measures.items()),
+        f"peaks compared: {comparison.n_peaks_compared}, left out: {comparison.n_peaks_removed}"
+        f" (blacklist: {comparison.blacklist or 'none'})",
+        f"draws: {comparison.draws}, seed: {comparison.seed}, strata of {', '.join(comparison.matched_on)}:"
+        f" {comparison.n_strata}",
+        *(f"{name}: {_value(value)}" for name, value in flat.items()),
+        f"base_rate: {_value(comparison.base_rate)}",
+        f"log10_fisher: {_value(comparison.log10_fisher)}",
+        *(line for measure in comparison.measures for line in _measure_lines(measure)),
+        *comparison.notes,
         f"view: {view}",
     ]
-    return csv_stream(comments, {**peak_rows(scores), "tf": np.asarray(comparison.columns.tf, dtype=np.float64)})
+    columns = {**peak_rows(scores), "tf": np.asarray(comparison.columns.tf, dtype=np.float64)}
+    if comparison.columns.compared is not None:
+        columns["compared"] = np.asarray(comparison.columns.compared)
+    return csv_stream(comments, columns)
+
+
+def _measure_lines(measure: Measure) -> list[str]:
+    """A measure with interval, chance and what stands beside it, as ``name value`` pairs of one line."""
+    beside = {name: getattr(measure, name) for name in ("accessibility", "accessibility_all", "degree", "width")}
+    parts = {**_estimated(measure), **beside, **{f"control_{name}": value for name, value in measure.controls.items()}}
+    lines = [f"measure {measure.name}: " + ", ".join(f"{name} {_value(value)}" for name, value in parts.items())]
+    if measure.gain is not None:
+        parts = _estimated(measure.gain)
+        lines.append(
+            f"gain {measure.gain.name}: " + ", ".join(f"{name} {_value(value)}" for name, value in parts.items())
+        )
+    return lines
+
+
+def _estimated(measure: Measure | Gain) -> dict[str, float | None]:
+    parts = {"value": measure.value, "low": measure.low, "high": measure.high}
+    for null, chance in (("matched", measure.null_matched), ("shift", measure.null_shift)):
+        for name in ("mean", "sd", "z", "p"):
+            parts[f"{null}_{name}"] = None if chance is None else getattr(chance, name)
+    return parts
+
+
+def _value(value: float | None) -> str:
+    return "not defined" if value is None else str(value)
+
+
+def matrix_csv(reader: StoreReader, matrix: TrackMatrix) -> Iterator[bytes]:
+    """One measure of tracks in cell types as CSV, a row for each type and track, by type and then by track."""
+    shape = len(matrix.cell_types), len(matrix.tracks)
+    tables = {
+        name: getattr(matrix, name)
+        for name, field in TrackMatrix.model_fields.items()
+        if field.annotation in (Table, Table | None) and getattr(matrix, name) is not None
+    }
+    tables |= {f"control_{name}": table for name, table in matrix.controls.items()}
+    by_track = {name: [getattr(matrix, name)] * shape[0] for name in ("accessibility_all", "width", "base_rate")}
+    columns: dict[str, Array] = {
+        "cell_type": np.repeat(np.array(matrix.cell_types, dtype=object), shape[1]),
+        "n_cells": np.repeat(np.array(matrix.n_cells, dtype=np.int64), shape[1]),
+        "track": np.tile(np.array([each.name for each in matrix.tracks], dtype=object), shape[0]),
+        "track_id": np.tile(np.array([each.track_id for each in matrix.tracks], dtype=object), shape[0]),
+        "n_peaks_bound": np.tile(np.array(matrix.n_peaks_bound, dtype=np.int64), shape[0]),
+        **{
+            name: np.array(table, dtype=np.float64).reshape(shape).ravel()
+            for name, table in {**tables, **by_track}.items()
+        },
+    }
+    comments = [
+        *_origin(reader),
+        f"measure: {matrix.measure} of tf with {matrix.definition}; tf: {matrix.aggregate} of the scores of the"
+        f" intervals that {matrix.overlap}",
+        f"threshold: {matrix.threshold}, k: {'off' if matrix.top_k is None else matrix.top_k}",
+        f"peaks compared: {matrix.n_peaks_compared}, left out: {matrix.n_peaks_removed}"
+        f" (blacklist: {matrix.blacklist or 'none'})",
+        f"draws: {matrix.draws}, seed: {matrix.seed}",
+        "q: false discovery rate over the tracks of a type, q_all: over the whole table (Benjamini-Hochberg)",
+        *matrix.notes,
+    ]
+    return csv_stream(comments, columns)
 
 
 def _origin(reader: StoreReader) -> list[str]:

@@ -12,7 +12,9 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from bi2scope.data.attention import FLOOR, Cut
 from bi2scope.data.errors import ConfigurationError
+from bi2scope.data.tracks.overlap import LEAST_SHARE, OverlapRule
 from bi2scope.server.wire import Definition
+from bi2scope.server.wire_tf import Aggregate, MeasureName, OverlapKind
 
 MAX_ROWS = 200_000
 """Most links, or cells, in one JSON answer; CSV has no such bound, it is streamed."""
@@ -22,6 +24,15 @@ MAX_BINS = 4_000
 
 MOST = 2**31 - 1
 """Largest whole number that any parameter takes: more than any row, cell or peak that there can be."""
+
+MOST_COLUMNS = 100
+"""Columns of a BED file among which the scores may be chosen."""
+
+MOST_DRAWS = 10_000
+"""Most draws of a null model."""
+
+MOST_TRACKS = 1_000
+"""Most tracks in one table."""
 
 WANTED = {
     "threshold": f"a number from {FLOOR:g} to 1",
@@ -41,6 +52,15 @@ WANTED = {
     "peak_start": "a whole number from 0 up",
     "peak_stop": "a whole number from 1 up, or left out for the last peak",
     "definition": "one of links, score and weight",
+    "overlap": "one of any (1 bp or more), summit and reciprocal",
+    "share": f"a number from {LEAST_SHARE} to 1",
+    "aggregate": "one of max and sum",
+    "score_column": f"a whole number from 4 to {MOST_COLUMNS}, 0 for none, or left out for what the format says",
+    "draws": f"a whole number from 0 to {MOST_DRAWS}",
+    "seed": "a whole number from 0 up",
+    "blacklist": "true or false",
+    "track": "the track_id of a track that the service holds, 16 digits",
+    "measure": "one of cosine, cosine_of_ranks, pearson, spearman, jaccard_top_n, auroc, auprc and odds_ratio",
 }
 """What each parameter takes, in words: used in the description of the service and in its error messages."""
 
@@ -49,6 +69,10 @@ _Value = TypeVar("_Value")
 
 def _parameter(name: str, meaning: str, default: _Value, **bounds: Any) -> Any:
     return Field(default=default, description=f"{meaning}: {WANTED[name]}", **bounds)
+
+
+def _required(name: str, meaning: str, **bounds: Any) -> Any:
+    return Field(description=f"{meaning}: {WANTED[name]}", **bounds)
 
 
 class Query(BaseModel):
@@ -98,9 +122,41 @@ class HeatmapQuery(CutQuery):
 
 
 class TrackQuery(CutQuery):
-    """Which cumulative score a TF-binding track is laid beside."""
+    """Which cumulative score a TF-binding track is laid beside, and how."""
 
     definition: Definition = _parameter("definition", "What the cumulative score sums over links", "score")
+    overlap: OverlapKind = _parameter("overlap", "When an interval counts for a peak", "any")
+    share: float = _parameter(
+        "share", "Of the interval and of the peak, for overlap=reciprocal", 0.5, ge=LEAST_SHARE, le=1
+    )
+    aggregate: Aggregate = _parameter("aggregate", "What a peak takes of the scores of its intervals", "max")
+    score_column: int | None = _parameter(
+        "score_column", "Column of the track's scores, from 1", None, ge=0, le=MOST_COLUMNS
+    )
+    draws: int = _parameter("draws", "Draws of each null model, 0 for none", 1_000, ge=0, le=MOST_DRAWS)
+    seed: int = _parameter("seed", "The same gives the same draws", 0, ge=0, le=MOST)
+    blacklist: bool = _parameter("blacklist", "Whether peaks in the blacklist given at the start are left out", True)
+
+    @property
+    def rule(self) -> OverlapRule:
+        """When an interval counts for a peak."""
+        return OverlapRule(self.overlap, self.share, self.aggregate)
+
+
+class HeldTrackQuery(TrackQuery):
+    """The same of a track that the service holds."""
+
+    track: str = _required("track", "Which track", max_length=16)
+
+
+class MatrixQuery(TrackQuery):
+    """Which measure of which tracks in which cell types."""
+
+    measure: MeasureName = _parameter("measure", "What is in the table", "auroc")
+    track: list[str] = _parameter("track", "Which tracks, once for each; all unless given", [], max_length=MOST_TRACKS)
+    cell_type: list[str] = _parameter(
+        "cell_type", "Which cell types, once for each; all unless given", [], max_length=MAX_ROWS
+    )
 
 
 class CellsQuery(Query):

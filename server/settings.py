@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -24,6 +26,10 @@ class Settings(BaseSettings):
         TCP port; 0 lets the system choose a free one.
     max_upload_bytes
         Largest upload taken, as it travels (compressed or not).
+    tracks
+        Folder whose BED files are tracks from the start; ``None`` for none.
+    blacklist
+        BED file with regions whose peaks are left out of comparisons; ``None`` for none.
     """
 
     model_config = SettingsConfigDict(env_prefix="BI2SCOPE_", frozen=True, extra="ignore")
@@ -31,6 +37,8 @@ class Settings(BaseSettings):
     host: str = LOOPBACK
     port: int = Field(default=8050, ge=0, le=65535)
     max_upload_bytes: int = Field(default=64 * MEBIBYTE, ge=1)
+    tracks: Path | None = None
+    blacklist: Path | None = None
 
     @field_validator("host")
     @classmethod

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import AsyncGenerator
 from pathlib import PurePosixPath, PureWindowsPath
+from typing import Any
 
 from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
@@ -15,7 +17,7 @@ from bi2scope.server.errors import UploadTooLargeError
 MULTIPART_OVERHEAD = 64 * 1024
 """What the form around a file may take beyond the file itself."""
 
-FORM = {
+FORM: dict[str, Any] = {
     "requestBody": {
         "required": True,
         "content": {
@@ -37,16 +39,35 @@ FORM = {
 }
 """The form in the description of the service; the body is read by hand, so FastAPI cannot know it."""
 
+FORM_WITH_BLACKLIST = copy.deepcopy(FORM)
+"""The form with a second file, which need not be there."""
 
-async def read_upload(request: Request, most: int) -> tuple[str, bytes]:
-    """Name and contents of the file in the form's field ``file``.
+FORM_WITH_BLACKLIST["requestBody"]["content"]["multipart/form-data"]["schema"]["properties"]["blacklist"] = {
+    "type": "string",
+    "format": "binary",
+    "description": "BED of regions whose peaks are left out, in the place of the one given at the start",
+}
+
+File = tuple[str, bytes]
+"""Name and contents of a file."""
+
+
+async def read_upload(request: Request, most: int) -> File:
+    """Name and contents of the file in the form's field ``file``; see :func:`read_uploads`."""
+    return (await read_uploads(request, most, ()))["file"]
+
+
+async def read_uploads(request: Request, most: int, further: tuple[str, ...]) -> dict[str, File]:
+    """Names and contents of the file in the form's field ``file``, and of those in further fields that are there.
 
     Parameters
     ----------
     request
         A request with a multipart form.
     most
-        Largest file taken, in bytes. A larger one is refused as soon as that is known.
+        Largest file taken, in bytes, or all of them together. More is refused as soon as that is known.
+    further
+        Names of fields that may hold a file.
 
     Raises
     ------
@@ -57,22 +78,26 @@ async def read_upload(request: Request, most: int) -> tuple[str, bytes]:
     """
     if not request.headers.get("content-type", "").startswith("multipart/form-data"):
         raise _wanted("the request has no form")
-    parser = MultiPartParser(request.headers, _bounded(request, most), max_files=1, max_fields=10)
+    parser = MultiPartParser(request.headers, _bounded(request, most), max_files=1 + len(further), max_fields=10)
     parser.spool_max_size = most + MULTIPART_OVERHEAD + 1  # starlette's default writes files above 1 MB to disk
     try:
         form = await parser.parse()
     except MultiPartException as error:
         raise _wanted(f"the form cannot be read: {error.message}") from error
     try:
-        upload = form.get("file")
-        if not isinstance(upload, UploadFile):
+        files = {name: form.get(name) for name in ("file", *further)}
+        if not isinstance(files["file"], UploadFile):
             raise _wanted("the form has no such file")
-        name, contents = _base_name(upload.filename or ""), await upload.read()
+        uploads = {
+            name: (_base_name(upload.filename or ""), await upload.read())
+            for name, upload in files.items()
+            if isinstance(upload, UploadFile)
+        }
     finally:
         await form.close()
-    if len(contents) > most:
+    if sum(len(contents) for _, contents in uploads.values()) > most:
         raise _too_large(most)
-    return name, contents
+    return uploads
 
 
 async def _bounded(request: Request, most: int) -> AsyncGenerator[bytes, None]:

@@ -1,7 +1,7 @@
 """What travels between service and screen: every body of ``/api/v1``, as pydantic models.
 
-The dashboard imports this module of the server and no other. Tables travel as columns: one list per column, all of
-one length, in the row order stated. Coordinates are 0-based, half-open; distances are in base pairs.
+The dashboard imports this module and ``wire_tf`` of the server, and no other. Tables travel as columns: one list per
+column, all of one length, in the row order stated. Coordinates are 0-based, half-open; distances are in base pairs.
 
 The address of each body (``.csv`` after the path gives the same rows as CSV)::
 
@@ -15,8 +15,8 @@ The address of each body (``.csv`` after the path gives the same rows as CSV)::
              &gene_start=&gene_stop=&peak_start=&peak_stop=    Heatmap
     GET  /api/v1/celltypes/{cell_type}/scores[.csv]?threshold=&top_k=&layer=&head=
                                                                PeakScores
-    POST /api/v1/celltypes/{cell_type}/tf[.csv]?threshold=&top_k=&definition=&layer=&head=   (multipart: file = a BED)
-                                                               TrackComparison
+
+Those of TF-binding tracks stand in :mod:`bi2scope.server.wire_tf`.
 
 Any error, of any status, has the body :class:`ErrorBody`.
 """
@@ -325,34 +325,3 @@ class PeakScores(Wire):
     links: list[float]
     score: list[float]
     weight: list[float]
-
-
-class TrackColumns(Wire):
-    """Peaks of the data set with their TF signal and cumulative score; columns of length n_peaks, genome order."""
-
-    tf: list[float] = Field(description="Highest score of the BED's intervals that overlap the peak by 1 bp or more")
-    cumulative: list[float]
-
-
-class TrackComparison(Wire):
-    """A TF-binding track beside the cumulative scores of a cell type."""
-
-    cell_type: str
-    track: str = Field(description="Name of the uploaded file")
-    definition: Definition
-    threshold: float
-    top_k: int | None
-    score_column: str = Field(description="Where the BED's scores were read from; 'presence' when it has none")
-    n_intervals: int
-    n_intervals_used: int = Field(description="Intervals that overlap a measured peak")
-    n_peaks_bound: int = Field(description="Measured peaks that overlap an interval")
-    top_n: int = Field(description="Size of the two sets of highest peaks that Jaccard compares")
-    cosine: float | None
-    cosine_of_ranks: float | None
-    pearson: float | None
-    jaccard_top_n: float | None
-    accessibility_cosine: float | None = Field(description="The same measure for the share of open cells alone")
-    accessibility_cosine_of_ranks: float | None
-    accessibility_pearson: float | None
-    accessibility_jaccard_top_n: float | None
-    columns: TrackColumns

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -99,6 +99,8 @@ class Comparison:
         Of the table bound x among the highest peaks.
     base_rate
         Share of bound peaks: the average precision of chance.
+    n_strata
+        Strata of peaks alike, within which tracks were moved; ``None`` without draws.
     """
 
     measures: dict[str, Estimate]
@@ -106,6 +108,7 @@ class Comparison:
     beside: dict[str, dict[str, float | None]]
     log10_fisher: float | None
     base_rate: float
+    n_strata: int | None = None
 
 
 @dataclass(frozen=True)
@@ -171,16 +174,21 @@ def compare(design: Design, tracks: Sequence[Binding], types: Sequence[TypeScore
         ]
         return [
             [
-                _compared(track, each, matched.result()[i], shift.result()[i], intervals.result()[i])
+                replace(
+                    _compared(track, each, matched.result()[1][i], shift.result()[i], intervals.result()[i]),
+                    n_strata=matched.result()[0],
+                )
                 for i, track in enumerate(tracks)
             ]
             for each, (matched, shift, intervals) in zip(types, jobs, strict=True)
         ]
 
 
-def _matched(design: Design, tracks: Sequence[Binding], attended: Attended) -> list[Draws]:
+def _matched(design: Design, tracks: Sequence[Binding], attended: Attended) -> tuple[int, list[Draws]]:
+    """Number of strata, and the draws within them."""
     rotations = design.matched(attended.accessibility)
-    return _drawn(rotations, rotations.spectra(_label_rows(tracks), labels=True), tracks, attended)
+    labels = rotations.spectra(_label_rows(tracks), labels=True)
+    return len(rotations.start) - 1, _drawn(rotations, labels, tracks, attended)
 
 
 def _label_rows(tracks: Sequence[Binding]) -> list[Floats]:

@@ -17,10 +17,9 @@ from bi2scope.server.wire import (
     LinkTable,
     Metrics,
     PeakScores,
-    TrackColumns,
-    TrackComparison,
     TrainingReport,
 )
+from bi2scope.server.wire_tf import TrackColumns, TrackComparison
 
 
 def metrics(accuracy: float = 0.81) -> Metrics:

@@ -39,7 +39,8 @@ def test_the_description_names_every_address_and_every_parameter(service: Servic
         for path in (
             "health", "dataset", "cells", "embedding", "cells/{cell_id}/links", "cells/{cell_id}/links.csv",
             "cells/{cell_id}/heatmap", "celltypes/{cell_type}/scores", "celltypes/{cell_type}/scores.csv",
-            "celltypes/{cell_type}/tf", "celltypes/{cell_type}/tf.csv",
+            "celltypes/{cell_type}/tf", "celltypes/{cell_type}/tf.csv", "tracks", "tracks/{track_id}", "tf/matrix",
+            "tf/matrix.csv",
         )
     }  # fmt: skip
     for path in description["paths"].values():
@@ -48,7 +49,7 @@ def test_the_description_names_every_address_and_every_parameter(service: Servic
             assert {"404", "422", "503"} <= set(operation["responses"])
             for parameter in operation.get("parameters", []):
                 assert parameter["in"] == "path" or parameter["description"], parameter
-    for model in ("LinkTable", "Heatmap", "PeakScores", "TrackComparison", "ErrorBody"):
+    for model in ("LinkTable", "Heatmap", "PeakScores", "TrackComparison", "TrackMatrix", "TrackList", "ErrorBody"):
         assert model in description["components"]["schemas"]
     refused = description["paths"][f"{API}/health"]["get"]["responses"]["422"]["content"]["application/json"]["schema"]
     assert refused["$ref"].endswith("/ErrorBody")
@@ -157,7 +158,7 @@ def test_a_slow_answer_does_not_hold_up_the_others(reader: StoreReader, monkeypa
     release = threading.Event()
     app = create_app(Settings(), reader)
     monkeypatch.setattr("bi2scope.server.app.dataset_info", lambda _: release.wait(20) and wire.Health(version="late"))
-    monkeypatch.setattr("bi2scope.server.tf.read_bed", lambda *_: release.wait(20) and 1 / 0)
+    monkeypatch.setattr("bi2scope.server.tracks.read_bed", lambda *_: release.wait(20) and 1 / 0)
 
     async def ask() -> None:
         transport = httpx.ASGITransport(app=app)

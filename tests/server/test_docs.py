@@ -11,7 +11,7 @@ import pytest
 from service import Service
 
 from bi2scope.data.store.reader import StoreReader
-from bi2scope.server import wire
+from bi2scope.server import wire, wire_tf
 from bi2scope.server.params import WANTED
 
 PAGE = (Path(__file__).parents[2] / "docs" / "api.md").read_text()
@@ -27,10 +27,14 @@ def address(line: str) -> str:
 def test_every_line_runs(service: Service, reader: StoreReader, line: str) -> None:
     path = address(line).replace("GAGAGAAAACCT", str(reader.cells.index[0])).replace("K562", "B cell")
     path = path.replace("GAPDH", "GENE7")
+    if "TRACK" in path or "/tracks/" in path:
+        kept = service.ask("POST", "/api/v1/tracks", files={"file": ("held.bed", b"chr1\t0\t99999\n")})
+        path = path.replace("TRACK", kept.json()["track_id"])
+    method = "DELETE" if "-X DELETE" in line else "GET"
     form: dict[str, Any] = (
         {"files": {"file": ("peaks.bed", b"chr1\t0\t99999\n")}} if "-F file=@peaks.bed" in line else {}
     )
-    answer = service.ask("POST" if form else "GET", path, **form)
+    answer = service.ask("POST" if form else method, path, **form)
     assert answer.status_code == 200, answer.text
 
 
@@ -43,6 +47,13 @@ def test_every_address_has_a_line(service: Service) -> None:
 
 def test_every_parameter_and_column_is_named() -> None:
     named = set(re.findall(r"\b\w+\b", PAGE))
-    models = (wire.LinkColumns, wire.HeatmapBins, wire.TrackColumns, wire.CellSummary, wire.Embedding, wire.ErrorDetail)
+    models = (
+        wire.LinkColumns,
+        wire.HeatmapBins,
+        wire_tf.TrackColumns,
+        wire.CellSummary,
+        wire.Embedding,
+        wire.ErrorDetail,
+    )
     wanted = {name for model in models for name in model.model_fields} | set(WANTED)
     assert not wanted - named

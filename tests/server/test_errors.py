@@ -13,7 +13,7 @@ from bi2scope.data import errors as tree
 from bi2scope.data.store.reader import StoreReader
 from bi2scope.server.app import create_app
 from bi2scope.server.errors import STATUS, UploadTooLargeError, status_of
-from bi2scope.server.params import WANTED, CellsQuery, HeatmapQuery, LinksQuery, TrackQuery
+from bi2scope.server.params import WANTED, CellsQuery, HeatmapQuery, HeldTrackQuery, LinksQuery, MatrixQuery
 from bi2scope.server.settings import Settings
 
 
@@ -121,11 +121,11 @@ def test_every_parameter_says_what_it_takes() -> None:
     fields = {
         **LinksQuery.model_fields,
         **HeatmapQuery.model_fields,
-        **TrackQuery.model_fields,
-        **CellsQuery.model_fields,
+        **HeldTrackQuery.model_fields,
+        **MatrixQuery.model_fields,
     }
-    assert set(fields) == set(WANTED)
-    for name, field in fields.items():
+    assert {*fields, *CellsQuery.model_fields} == set(WANTED)
+    for name, field in [*fields.items(), *CellsQuery.model_fields.items()]:
         assert (field.description or "").endswith(WANTED[name])
 
 
@@ -141,7 +141,7 @@ def test_an_unknown_address_is_not_found(service: Service, path: str, method: st
 
 def test_a_known_address_says_that_it_does_not_take_the_method(service: Service) -> None:
     assert refusal(service.ask("POST", f"{API}/health"))[:2] == (405, "MethodNotAllowedError")
-    assert refusal(service.ask("GET", f"{API}/celltypes/B cell/tf"))[:2] == (405, "MethodNotAllowedError")
+    assert refusal(service.ask("DELETE", f"{API}/celltypes/B cell/tf"))[:2] == (405, "MethodNotAllowedError")
 
 
 def test_a_screen_mounted_later_never_answers_below_api(reader: StoreReader) -> None:
