@@ -198,9 +198,19 @@ def check(
 
 
 @app.command()
-def serve(store: StoreArgument, port: PortOption = None, open_page: OpenOption = True) -> None:
+def serve(
+    store: StoreArgument,
+    port: PortOption = None,
+    open_page: OpenOption = True,
+    tracks: Annotated[
+        Path | None, typer.Option("--tracks", help="Folder of BED files, to compare with; or BI2SCOPE_TRACKS.")
+    ] = None,
+    blacklist: Annotated[
+        Path | None, typer.Option("--blacklist", help="BED of regions to leave out of that; or BI2SCOPE_BLACKLIST.")
+    ] = None,
+) -> None:
     """Serve the API and the dashboard over an attention store, on 127.0.0.1."""
-    run_server(store, port, open_page)
+    run_server(store, open_page, port=port, tracks=tracks, blacklist=blacklist)
 
 
 @app.command()
@@ -222,11 +232,14 @@ def demo(
         typer.echo(f"{step}: {seconds:.0f} s" if seconds is not None else f"{step}: reused")
     report_accuracy(built.report)
     if serve_after:
-        run_server(built.store, port, open_page)
+        run_server(built.store, open_page, port=port)
 
 
-def run_server(store: Path, port: int | None, open_page: bool) -> None:
-    """Serve one store on 127.0.0.1 until interrupted: the API and, on the same port, the dashboard."""
+def run_server(store: Path, open_page: bool, **chosen: object) -> None:
+    """Serve one store on 127.0.0.1 until interrupted: the API and, on the same port, the dashboard.
+
+    What is ``chosen`` goes before the environment's settings (:class:`bi2scope.server.settings.Settings`).
+    """
     import uvicorn
 
     from bi2scope.dashboard.app import create_app as create_dashboard
@@ -237,7 +250,7 @@ def run_server(store: Path, port: int | None, open_page: bool) -> None:
     from bi2scope.server.ports import require_free_port
     from bi2scope.server.settings import load_settings
 
-    settings = load_settings(port=port)
+    settings = load_settings(**chosen)
     require_free_port(settings.host, settings.port)
     with StoreReader.open(store) as reader:
         api = create_api(settings, reader)
