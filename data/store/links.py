@@ -13,7 +13,7 @@ import h5py
 import numpy as np
 import numpy.typing as npt
 
-from bi2scope.data.attention import WEIGHTED_PER_ROW, AttentionKind, CellAttention, Floats, Ints, pruned_weight
+from bi2scope.data.attention import FLOOR, WEIGHTED_PER_ROW, AttentionKind, CellAttention, Floats, Ints, pruned_weight
 from bi2scope.data.store import halves, schema
 
 
@@ -105,13 +105,18 @@ class StoredLinks:
         Counts whose rows give the cells' own genes and peaks, which the links point into.
     kind
         By which rule the links weigh.
+    floor
+        What their scores exceed.
     """
 
-    def __init__(self, group: h5py.Group, rna: StoredCounts, atac: StoredCounts, kind: AttentionKind) -> None:
+    def __init__(
+        self, group: h5py.Group, rna: StoredCounts, atac: StoredCounts, kind: AttentionKind, floor: float = FLOOR
+    ) -> None:
         self.n_links: npt.NDArray[np.int64] = group[schema.N_LINKS][:]
         self.depth: npt.NDArray[np.int64] = group[schema.DEPTH][:].astype(np.int64)
         self._link, self._row = group[schema.LINK], group[schema.ROW]
         self._rna, self._atac, self._kind = rna, atac, kind
+        self.floor = floor
 
     def cell(self, cell: int) -> CellAttention:
         """The kept links of one cell.
@@ -122,12 +127,7 @@ class StoredLinks:
             If the parts of the cell disagree.
         """
         n_links, n_above, denominator = self._rows(cell)
-        peak, bits = (
-            np.ascontiguousarray(plane.T).ravel() for plane in self._matrices(cell, n_links, int(self.depth[cell]))
-        )
-        if len(peak) != self.n_links[cell]:  # not every row is as long as the longest
-            there = np.flatnonzero(np.arange(self.depth[cell]) < n_links[:, None])
-            peak, bits = peak[there], bits[there]
+        peak, bits = self._by_row(cell, n_links, int(self.depth[cell]))
         return CellAttention(
             gene=self._rna.indices(cell, cell + 1).astype(np.int32, copy=False),
             row_start=np.concatenate([[0], np.cumsum(n_links, dtype=np.int64)]),
@@ -136,6 +136,7 @@ class StoredLinks:
             n_above=n_above,
             denominator=denominator,
             kind=self._kind,
+            floor=self.floor,
         )
 
     def ranked(self, cell: int, top_k: int | None = None) -> RankedLinks:
@@ -145,11 +146,10 @@ class StoredLinks:
         peak, bits = (plane.ravel() for plane in self._matrices(cell, n_links, depth))
         per_rank = np.cumsum(np.bincount(n_links, minlength=depth + 1)[::-1])[::-1][1 : depth + 1]
         rank = np.repeat(np.arange(1, depth + 1, dtype=np.int32), per_rank)
-        if len(rank) == len(peak):  # every row is that long
-            row = np.tile(np.arange(len(n_links), dtype=np.int32), depth)
-        else:
-            there = np.flatnonzero(n_links > np.arange(depth)[:, None])
-            peak, bits, row = peak[there], bits[there], there - (rank - 1) * len(n_links)
+        row = np.tile(np.arange(len(n_links), dtype=np.int32), depth)
+        if len(rank) < len(peak):  # not every row is that long
+            kept = (np.arange(depth)[:, None] < n_links).ravel()
+            peak, bits, row = peak[kept], bits[kept], row[kept]
         return RankedLinks(self._own_peaks(cell)[peak], bits, rank, row, n_links, n_above, denominator, self._kind)
 
     def of_row(self, cell: int, row: int) -> tuple[Ints, Floats]:
@@ -185,6 +185,18 @@ class StoredLinks:
         peak, step = self._planes(cell, n_links, depth)
         return peak, np.subtract.accumulate(step.astype(np.uint16, copy=False), axis=0)
 
+    def _by_row(self, cell: int, n_links: Ints, depth: int) -> tuple[Ints, Ints]:
+        """Positions among the cell's own peaks and bits of all its links, row by row."""
+        kept = np.arange(depth)[:, None] < n_links  # (depth, n_rows)
+        peak, step = (np.zeros((len(n_links), depth), dtype=np.uint16) for _ in range(2))
+        if not kept.size:
+            return peak.ravel(), step.ravel()
+        planes: Ints = self._link[cell, :, : int(self.n_links[cell])]
+        peak = peak.astype(planes.dtype, copy=False)
+        peak.T[kept], step.T[kept] = planes
+        bits, there = np.subtract.accumulate(step, axis=1), np.ascontiguousarray(kept.T)
+        return peak[there], bits[there]
+
     def _planes(self, cell: int, n_links: Ints, depth: int) -> Ints:
         """``(2, depth, n_rows)`` peaks and steps; 0 past a row's end."""
         shape = (2, depth, len(n_links))
@@ -193,8 +205,8 @@ class StoredLinks:
             return np.zeros(shape, dtype=np.uint16)
         planes: Ints = self._link[cell, :, :stored]
         if stored < depth * len(n_links):
-            matrices = np.zeros((2, depth * len(n_links)), dtype=planes.dtype)
-            matrices[:, np.flatnonzero(n_links > np.arange(depth)[:, None])] = planes
+            kept, matrices = np.arange(depth)[:, None] < n_links, np.zeros(shape, dtype=planes.dtype)
+            matrices[0][kept], matrices[1][kept] = planes
             planes = matrices
         return planes.reshape(shape)
 
