@@ -221,6 +221,11 @@ class Bi2Former(nn.Module):
 
         With ``tables`` the projections of all features are taken from there: :meth:`tables`.
         """
+        mean_gene, mean_peak, attentions = self.means(batch, tables)
+        return self.read_out(mean_gene, mean_peak), attentions
+
+    def means(self, batch: GraphBatch, tables: Tables | None = None) -> tuple[Tensor, Tensor, list[Attention]]:
+        """What is read out: ``(n_graphs, hidden)`` means over genes and over peaks; and the attention of each layer."""
         genes, peaks = self.inputs(batch, tables)
         attentions: list[Attention] = []
         *inner, last = self.layers
@@ -235,7 +240,7 @@ class Bi2Former(nn.Module):
                 + hidden.total(torch.ones_like(hidden.hidden[:, :1]))[:, 0] / hidden.nodes.size.clamp(min=1)[:, None]
                 for mean, hidden in ((mean_gene, genes), (mean_peak, peaks))
             )
-        return self.read_out(mean_gene, mean_peak), attentions
+        return mean_gene, mean_peak, attentions
 
     def attention(self, batch: GraphBatch, tables: Tables | None = None) -> list[Attention]:
         """The attention of each layer alone, without the read-out."""
