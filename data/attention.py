@@ -153,6 +153,8 @@ class CellAttention:
         ``sum of exp(s)`` over its ten places; pads of 0.5 counted.
     kind
         By which rule the links weigh; see :func:`pruned_weight`.
+    floor
+        What the score of every kept link exceeds; links of that score and below were not kept.
     """
 
     gene: Ints
@@ -162,6 +164,7 @@ class CellAttention:
     n_above: Ints
     denominator: Floats
     kind: AttentionKind = "learned"
+    floor: float = FLOOR
 
     @property
     def row(self) -> Ints:
@@ -190,7 +193,12 @@ class CellAttention:
         )
 
     def cut_off(self, cut: Cut) -> bool:
-        """Whether a row was cut at k_max although its last kept link survives and k asks for more."""
+        """Whether a row was cut at k_max although its last kept link survives and k asks for more.
+
+        Below the floor always: what lies between the two was not kept.
+        """
+        if cut.threshold < self.floor:
+            return True
         n_kept = np.diff(self.row_start)
         open_rows = self.n_above > n_kept
         if cut.top_k is not None:

@@ -20,7 +20,7 @@ from bi2scope.data.store.growing import LinkLayout
 from bi2scope.data.store.reader import StoreReader
 from bi2scope.data.store.schema import StoreAttributes
 from bi2scope.data.store.sums import SUM_KINDS
-from bi2scope.data.store.writer import StoreWriter, refuse_existing
+from bi2scope.data.store.writer import StoreWriter, check_limits, refuse_existing
 from bi2scope.model.alignment import MIN_OVERLAP
 from bi2scope.model.checkpoint import Trained, save
 from bi2scope.precompute.counts_file import write_counts
@@ -111,6 +111,7 @@ def precompute(
     aligned = trained.align(chosen, options.min_overlap)
     say(aligned.notes[len(multiome.notes) :])
     attributes = _attributes(trained, multiome, aligned, options, target)
+    check_limits(attributes)
     with only_writer(target) as notes:
         say([*notes, *remove_partial(target)])
         if execution.resume and _stands(target, attributes, aligned):
@@ -160,7 +161,7 @@ class _Work:
             raise unwritable(self.folder.path, error) from error
         write_counts(self.folder.path, self.aligned)
         layout = LinkLayout.of(self.aligned, manifest.k_max)
-        return Job(str(self.folder.path), self.trained.digest, layout, threads)
+        return Job(str(self.folder.path), self.trained.digest, layout, manifest.floor, threads)
 
     def done(self, tasks: Sequence[Task], what: str) -> list[Path]:
         """Do what is not done yet; the files of all tasks, in their order."""

@@ -17,9 +17,11 @@ from typing import Protocol
 import torch
 from threadpoolctl import threadpool_limits
 
+from bi2scope.data.attention import FLOOR
 from bi2scope.data.candidates import Window
 from bi2scope.data.errors import StoreError
 from bi2scope.data.store import schema
+from bi2scope.data.store.floor import above_floor
 from bi2scope.data.store.growing import GrowingLinks, LinkLayout
 from bi2scope.data.store.links import StoredLinks
 from bi2scope.data.store.null import CellPlaces
@@ -44,6 +46,8 @@ class Job:
         Digest of the model there.
     layout
         How the links of the store lie.
+    floor
+        What their scores exceed.
     threads
         Threads of one worker.
     """
@@ -51,6 +55,7 @@ class Job:
     folder: str
     model_digest: str
     layout: LinkLayout
+    floor: float = FLOOR
     threads: int = 1
 
     def model(self) -> Trained:
@@ -118,7 +123,7 @@ class ShardTask:
             for cell, attention in enumerate(attended):
                 own_peaks = cells.atac.indices[cells.atac.indptr[cell] : cells.atac.indptr[cell + 1]]
                 for growing, one in zip(links, (one for heads in attention for one in heads), strict=True):
-                    growing.append(one, own_peaks)
+                    growing.append(above_floor(one, job.floor), own_peaks)
             for growing in links:
                 growing.close()
         return part.path

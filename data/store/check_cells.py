@@ -7,10 +7,11 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
-from bi2scope.data.attention import CellAttention, pruned_weight, score_of
+from bi2scope.data.attention import FLOOR, CellAttention, pruned_weight, score_of
 from bi2scope.data.candidates import Window
 from bi2scope.data.graph import CellGraph
 from bi2scope.data.store import schema
+from bi2scope.data.store.floor import above_floor
 from bi2scope.data.store.reader import StoreReader
 
 LOGIT_TOLERANCE = (2**-10, 1e-4)
@@ -50,7 +51,10 @@ def _of_attention(reader: StoreReader, attention: CellAttention) -> Iterator[str
     if not np.isfinite(attention.logit).all():
         yield "a logit is not finite"
         return
-    if (attention.logit <= 0).any():
+    below = attention.logit <= 0
+    if attention.floor > FLOOR:
+        below |= score_of(attention.logit) <= np.float32(attention.floor)
+    if below.any():
         yield "a link's score is not above the floor"
     same_row = np.diff(attention.row) == 0
     if (np.diff(attention.logit) > 0)[same_row].any():
@@ -94,7 +98,7 @@ def _of_recompute(reader: StoreReader, graph: CellGraph, stored: CellAttention, 
     if not _close(stored.logit, np.einsum("ij,ij->i", query[stored.row], key[place])):
         yield "a logit is not that of the factors and counts"
         return
-    exact = recompute.attention(graph, reader.attributes.k_max, head)
+    exact = above_floor(recompute.attention(graph, reader.attributes.k_max, head), stored.floor)
     if not _same_rows(stored, exact):
         yield "the links of a row are not its highest"
     if not np.allclose(stored.denominator, exact.denominator, rtol=1e-4):
@@ -106,7 +110,9 @@ def _same_rows(stored: CellAttention, exact: CellAttention) -> bool:
     length = np.minimum(np.diff(stored.row_start), np.diff(exact.row_start))
     logits = [one.logit[one.rank <= length[one.row]] for one in (stored, exact)]
     beyond = [one.logit[one.rank > length[one.row]] for one in (stored, exact)]
-    return _close(*logits) and all((logit <= LOGIT_TOLERANCE[1]).all() for logit in beyond)
+    at_floor = float(np.log(stored.floor / (1 - stored.floor)))
+    highest = at_floor * (1 + LOGIT_TOLERANCE[0]) + LOGIT_TOLERANCE[1]
+    return _close(*logits) and all((logit <= highest).all() for logit in beyond)
 
 
 def _close(one: npt.NDArray[np.floating], other: npt.NDArray[np.floating]) -> bool:

@@ -63,7 +63,7 @@ def cut_sums(links: StoredLinks, cells: Ints, n_peaks: int, cut: Cut) -> tuple[W
     ``(3, n_peaks)`` sums, by :data:`schema.DEFINITIONS`, and whether links that would have survived are missing.
     """
     sums = np.zeros((len(schema.DEFINITIONS), n_peaks), dtype=np.int64)
-    lowest, truncated = halves.lowest_above(cut.threshold), False
+    lowest, truncated = halves.lowest_above(cut.threshold), cut.threshold < links.floor
     for batch in batches(links, cells, cut.top_k, BATCH_LINKS):
         kept = [one.where(one.bits >= lowest) for one in batch]
         peak = concatenated([one.peak for one in kept])

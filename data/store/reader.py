@@ -82,7 +82,7 @@ class StoreReader:
 
     def _links_at(self, layer: int, head: int) -> StoredLinks:
         group = self._file[schema.links_path(layer, head)]
-        return StoredLinks(group, self._rna, self._atac, self.attributes.attention)
+        return StoredLinks(group, self._rna, self._atac, self.attributes.attention, self.attributes.floor)
 
     @classmethod
     def open(cls, path: str | os.PathLike[str]) -> Self:
@@ -285,7 +285,7 @@ class StoreReader:
                 group = self._file[schema.cumulative_path(layer, head, root)][schema.of_type(code)]
                 cells = self.cells_of(cell_type)
                 histogram = StoredHistogram(group, self.n_peaks)
-                sums, truncated = histogram.sums(cut), histogram.truncates(cut)
+                sums, truncated = histogram.sums(cut), cut.threshold < links.floor or histogram.truncates(cut)
                 n_open = self._file[f"{schema.CUMULATIVE}/{schema.N_OPEN}"][code].astype(np.int64)
                 if sums is None and control is None:
                     sums, truncated = cut_sums(links, cells, self.n_peaks, cut)

@@ -29,7 +29,7 @@ import h5py
 import numpy as np
 import pandas as pd
 
-from bi2scope.data.attention import CellAttention, Floats
+from bi2scope.data.attention import FLOOR, CellAttention, Floats
 from bi2scope.data.candidates import Window
 from bi2scope.data.errors import ConfigurationError, StoreError
 from bi2scope.data.factors import Factors
@@ -108,7 +108,7 @@ class StoreWriter:
             dataset_digest=attributes.dataset_digest or multiome.digest,
             format_version=schema.FORMAT_VERSION,
         )
-        _check(self._attributes)
+        check_limits(self._attributes)
         self._refuse_existing()
         self._temporary = self.path.with_name(f"{self.path.name}.partial-{secrets.token_hex(4)}")
         self._n_written = 0
@@ -381,11 +381,14 @@ def refuse_existing(path: Path, overwrite: bool) -> None:
         raise StoreError(f"{path} exists already.", "Give another path, or allow it to be overwritten.")
 
 
-def _check(attributes: schema.StoreAttributes) -> None:
+def check_limits(attributes: schema.StoreAttributes) -> None:
+    """Refuse a k_max or a floor that no store has; a :class:`ConfigurationError`."""
     if not 1 <= attributes.k_max <= schema.LARGEST_K_MAX:
         raise ConfigurationError(
             f"k_max is {attributes.k_max}; a store keeps 1 to {schema.LARGEST_K_MAX} links per gene."
         )
+    if not FLOOR <= attributes.floor < 1:
+        raise ConfigurationError(f"The floor is {attributes.floor:g}; it is a score of {FLOOR:g} or more and below 1.")
 
 
 def _quality(columns: pd.DataFrame, cells: pd.DataFrame) -> pd.DataFrame:

@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from networks import random_network
@@ -37,11 +37,63 @@ def cells_and_model(layers: int = 1, heads: int = 1) -> tuple[Multiome, Trained]
 
 def start(target: Path, *options: str, file_limit: int | None = None) -> subprocess.Popen[str]:
     """Precompute to a target in eight shards, as a process."""
-    command = [sys.executable, __file__, str(target), *options]
-    if file_limit is not None:
-        command += ["--file-limit", str(file_limit)]
+    more = [] if file_limit is None else ["--file-limit", str(file_limit)]
+    return _process(str(target), *options, *more)
+
+
+def _process(*arguments: str) -> subprocess.Popen[str]:
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(HERE), "PYTHONDONTWRITEBYTECODE": "1"}
-    return subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment, start_new_session=True)
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    return subprocess.Popen([sys.executable, __file__, *arguments], **pipes, text=True, env=environment)
+
+
+class Forks:
+    """A process that has imported everything and makes runs as copies of itself, to be killed; a context manager."""
+
+    def __enter__(self) -> Self:
+        self._process = _process("--fork")
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._process.communicate()
+
+    def start(self, target: Path) -> int:
+        """Begin a run; its process id."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(f"{target}\n")
+        self._process.stdin.flush()
+        return int(self._line())
+
+    def wait(self) -> int:
+        """Wait for the run to end; its exit status."""
+        return int(self._line())
+
+    def _line(self) -> str:
+        assert self._process.stdout is not None
+        return self._process.stdout.readline()
+
+
+def fork() -> None:
+    """Make a run for each line of the standard input."""
+    import scanpy  # noqa: F401  what a run imports late
+
+    for line in sys.stdin:
+        child = os.fork()
+        if child == 0:
+            run(Path(line.strip()), 0, resume=False)
+            os._exit(0)
+        print(child, flush=True)
+        print(os.waitpid(child, 0)[1], flush=True)
+
+
+def run(target: Path, workers: int, resume: bool) -> None:
+    """Precompute to a target in eight shards, in this process."""
+    embed.FEWEST_CELLS = 1_000  # UMAP takes its time
+    execution.FEW_CELLS = 0
+    work_folder._LARGEST_SHARD = SHARD_CELLS
+    cells, trained = cells_and_model()
+    options = BuildOptions(k_max=7, name="run")
+    precompute(trained, cells, target, options, Execution(workers, resume=resume))
 
 
 def main() -> None:
@@ -57,19 +109,14 @@ def main() -> None:
         import anndata.io  # noqa: F401  before no file may be written
 
         resource.setrlimit(resource.RLIMIT_FSIZE, (given.file_limit, given.file_limit))
-    embed.FEWEST_CELLS = 1_000  # UMAP takes its time
-    execution.FEW_CELLS = 0
-    work_folder._LARGEST_SHARD = SHARD_CELLS
-    cells, trained = cells_and_model()
-    options = BuildOptions(k_max=7, name="run")
-    precompute(trained, cells, given.target, options, Execution(given.workers, resume=given.resume))
+    run(given.target, given.workers, given.resume)
 
 
 if __name__ == "__main__":
     from bi2scope.data.errors import Bi2scopeError
 
     try:
-        main()
+        fork() if "--fork" in sys.argv else main()
     except Bi2scopeError as error:
         sys.exit(f"error: {error}")
     except KeyboardInterrupt:

@@ -1,5 +1,6 @@
 """A store is made in shards, by any number of workers, in any number of goes: its arrays have the same bytes."""
 
+import contextlib
 import os
 import random
 import signal
@@ -9,13 +10,17 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 import psutil
 import pytest
-from runs import N_CELLS, SHARD_CELLS, cells_and_model, start
+from runs import N_CELLS, SHARD_CELLS, Forks, cells_and_model, start
 from same_arrays import arrays, attributes
 
+from bi2scope.data.attention import Cut
+from bi2scope.data.choice import CellChoice
 from bi2scope.data.errors import ConfigurationError, InputError, StoreError
 from bi2scope.data.store.check import CheckOptions, check_store
+from bi2scope.data.store.reader import StoreReader
 from bi2scope.data.store.writer import StoreWriter
 from bi2scope.precompute import build, embed, work_folder
 from bi2scope.precompute.attend import attend_cells
@@ -221,38 +226,36 @@ def test_numbers_out_of_range(changes: dict[str, int], said: str) -> None:
         Execution(**changes)
 
 
-def kill_and_resume(folder: Path, moment: float, *options: str) -> Path:
-    """Kill a run with its first shard and so many seconds more behind it; then go on with it."""
+def kill_and_resume(forks: Forks, folder: Path, moment: float) -> Path:
+    """Kill a run some seconds after it began its folder; then go on with it."""
+    folder.mkdir()
     target = folder / "run.h5"
-    process = start(target, *options)
-    while process.poll() is None and not list(folder.glob("run.h5.shards/cells-*.h5")):
-        time.sleep(0.005)
+    process = forks.start(target)
+    until(lambda: (folder / "run.h5.shards").exists() or target.exists())
     time.sleep(moment)
-    os.killpg(process.pid, signal.SIGKILL)
-    process.communicate()
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(process, signal.SIGKILL)
+    assert forks.wait() in {signal.SIGKILL, 0}
     precompute(TRAINED, CELLS, target, OPTIONS, Execution(resume=True), progress=False)
     return target
 
 
+def same_after_kills(folder: Path, undisturbed: Path, n_kills: int) -> None:
+    drawn = random.Random(n_kills)
+    with Forks() as forks:
+        for number in range(n_kills):
+            store = kill_and_resume(forks, folder / str(number), drawn.uniform(0, 2))
+            assert arrays(store) == arrays(undisturbed)
+            assert names(store.parent) == {"run.h5"}
+
+
 def test_killed_at_random_moments(tmp_path: Path, undisturbed: Path) -> None:
-    random.seed(0)
-    for number in range(3):
-        (tmp_path / str(number)).mkdir()
-        store = kill_and_resume(tmp_path / str(number), random.uniform(0, 1.5))
-        assert arrays(store) == arrays(undisturbed)
-        assert names(store.parent) == {"run.h5"}
+    same_after_kills(tmp_path, undisturbed, 3)
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1800)
 def test_killed_at_twenty_random_moments(tmp_path: Path, undisturbed: Path) -> None:
-    random.seed(1)
-    for number in range(20):
-        (tmp_path / str(number)).mkdir()
-        workers = ["--workers", "2"] if number % 4 == 0 else []
-        store = kill_and_resume(tmp_path / str(number), random.uniform(0, 2), *workers)
-        assert arrays(store) == arrays(undisturbed)
-        assert names(store.parent) == {"run.h5"}
+    same_after_kills(tmp_path, undisturbed, 20)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="file size limits are POSIX")
@@ -310,3 +313,52 @@ def test_workers_end_with_the_main_process(tmp_path: Path, how: signal.Signals) 
     if how == signal.SIGINT:
         assert names(tmp_path) == {"run.h5.shards"}
         assert "--resume" in said
+
+
+@pytest.mark.parametrize("floor", [0.6, 0.93])
+def test_a_store_with_a_floor_holds_what_survives_it_as_threshold(
+    tmp_path: Path, undisturbed: Path, floor: float
+) -> None:
+    options = BuildOptions(k_max=7, name="run", floor=floor)
+    store = precompute(TRAINED, CELLS, tmp_path / "run.h5", options, progress=False)
+    assert check_store(store, CheckOptions(full=True)) == []
+    with StoreReader.open(store) as high, StoreReader.open(undisturbed) as low:
+        assert high.attributes.floor == floor
+        for cell in range(N_CELLS):
+            for cut in (Cut(floor), Cut(floor, 3), Cut(0.97)):
+                one, other = (reader.attention(cell).links(cut) for reader in (high, low))
+                for field in ("gene", "peak", "logit", "rank", "weight"):
+                    np.testing.assert_array_equal(getattr(one, field), getattr(other, field))
+                assert other.truncated or not one.truncated
+            assert high.attention(cell).links(Cut(floor - 0.01, 1)).truncated
+            whole = high.attention_for(cell, Cut()).links(Cut())
+            assert not whole.truncated
+            assert len(whole) >= len(low.attention(cell).links(Cut()))
+        for name in low.cell_types:
+            for cut in (Cut(floor), Cut(0.95, 3)):
+                one, other = high.cumulative(name, cut), low.cumulative(name, cut)
+                np.testing.assert_array_equal(one.score, other.score)
+                np.testing.assert_array_equal(one.weight, other.weight)
+            assert high.cumulative(name, Cut(0.55, 2)).truncated
+            assert high.cumulative_of_cells([0, 3], Cut(0.55, 2)).truncated
+
+
+@pytest.mark.parametrize(("options", "said"), [
+    (BuildOptions(k_max=0), "k_max is 0"),
+    (BuildOptions(floor=0.4), r"The floor is 0\.4"),
+    (BuildOptions(floor=1.0), "The floor is 1"),
+])  # fmt: skip
+def test_what_no_store_has_is_refused_before_any_work(tmp_path: Path, options: BuildOptions, said: str) -> None:
+    with pytest.raises(ConfigurationError, match=said):
+        precompute(TRAINED, CELLS, tmp_path / "run.h5", options, progress=False)
+    assert names(tmp_path) == set()
+
+
+def test_a_store_of_some_cells(tmp_path: Path) -> None:
+    kept = CELLS.cells.index[CELLS.cells["cell_type"] == "B cell"]
+    choice = CellChoice(("B cell",))
+    options = BuildOptions(k_max=7, name="run", choice=choice)
+    with StoreReader.open(precompute(TRAINED, CELLS, tmp_path / "run.h5", options, progress=False)) as reader:
+        assert list(reader.cells.index) == list(kept)
+        assert reader.cell_types == ["B cell"]
+        assert f"{len(kept)} of the data set's 48 cells were chosen." in reader.attributes.notes
