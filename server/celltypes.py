@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-import numpy.typing as npt
 
-from bi2scope.data.expectation import accessibility, expected_score
-from bi2scope.data.expectation import lift as observed_over_expected
+from bi2scope.data.exchange.columns import Column
+from bi2scope.data.exchange.peaks import score_columns
 from bi2scope.server.catalogue import Catalogue
 from bi2scope.server.columns import columnar
 from bi2scope.server.params import CutQuery
 from bi2scope.server.wire import PeakScores
-
-Floats = npt.NDArray[np.float64]
-Array = np.ndarray[Any, Any]
 
 
 def peak_scores(catalogue: Catalogue, cell_type: str, query: CutQuery) -> PeakScores:
@@ -49,19 +43,7 @@ def peak_scores(catalogue: Catalogue, cell_type: str, query: CutQuery) -> PeakSc
     )
 
 
-def lift(score: npt.ArrayLike, n_open: npt.ArrayLike, chrom: npt.ArrayLike) -> Floats:
-    """``(n_peaks,)`` cumulative score over what accessibility alone predicts; NaN where nothing is expected."""
-    return observed_over_expected(score, expected_score(score, n_open, chrom))
-
-
-def dense_rank(score: npt.ArrayLike) -> npt.NDArray[np.int64]:
-    """``(n_peaks,)`` rank by descending score, 1 for the highest; equal scores share a rank, none is skipped."""
-    _, ascending = np.unique(np.asarray(score, dtype=np.float64), return_inverse=True)
-    rank: npt.NDArray[np.int64] = ascending.max(initial=0) - ascending + 1
-    return rank
-
-
-def peak_rows(body: PeakScores) -> dict[str, Array]:
+def peak_rows(body: PeakScores) -> dict[str, Column]:
     """Columns of the peak table as it is exported: the scores with accessibility, lift and rank, in genome order.
 
     ``lift`` and ``rank`` speak of the cumulative ``score``.
@@ -73,12 +55,5 @@ def peak_rows(body: PeakScores) -> dict[str, Array]:
         "chrom": np.asarray(body.chrom, dtype=object),
         "chromStart": np.asarray(body.start),
         "chromEnd": np.asarray(body.end),
-        "n_cells": np.full(n_peaks, body.n_cells),
-        "n_open": np.asarray(body.n_open),
-        "accessibility": accessibility(body.n_open, body.n_cells),
-        "links": np.asarray(body.links).astype(np.int64),
-        "score": np.asarray(body.score),
-        "weight": np.asarray(body.weight),
-        "lift": lift(body.score, body.n_open, body.chrom),
-        "rank": dense_rank(body.score),
+        **score_columns(body, body.chrom),
     }

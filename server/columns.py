@@ -30,14 +30,6 @@ def to_json(body: Wire) -> bytes:
     return orjson.dumps(body, default=_plain, option=orjson.OPT_SERIALIZE_NUMPY)
 
 
-def number_texts(column: np.ndarray[Any, Any]) -> list[str]:
-    """Numbers as JSON writes them, so the shortest text that reads back as the same number; empty if not finite."""
-    if len(column) == 0:
-        return []
-    written = orjson.dumps(np.ascontiguousarray(column), option=orjson.OPT_SERIALIZE_NUMPY)[1:-1].decode()
-    return written.replace("null", "").split(",")
-
-
 def _plain(value: Any) -> Any:
     """What orjson cannot write by itself: bodies, arrays of text, arrays that are not contiguous, numpy numbers."""
     if isinstance(value, Wire):

@@ -1,79 +1,25 @@
-"""CSV: the rows of an answer as a file that explains itself.
-
-Comment lines (``#``) first, then one header row, then tidy rows in a fixed order; RFC 4180 (CRLF, doubled quotes),
-numbers to full precision, empty where there is none. ``pandas.read_csv(file, comment="#")`` reads it back.
-
-Spreadsheets take a text that starts with ``=``, ``+``, ``-`` or ``@`` for a formula: such a name gets an apostrophe
-before it. Numbers do not, and neither does the strand, whose ``+``, ``-`` and ``.`` alone are no formula.
-"""
+"""The rows of an answer as CSV (:mod:`bi2scope.data.exchange.csv`), with comment lines that explain them."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
 import numpy as np
 
-from bi2scope.data.attention import FLOOR, WEIGHTED_PER_ROW
-from bi2scope.data.candidates import candidates_text
+from bi2scope.data.attention import Cut
+from bi2scope.data.exchange.comments import LIFT, RANK, SUMS, cut_lines, origin_lines
+from bi2scope.data.exchange.csv import csv_stream
 from bi2scope.server.celltypes import peak_rows
-from bi2scope.server.columns import number_texts
-from bi2scope.server.dataset import program_version
 from bi2scope.server.wire import LinkTable, PeakScores
 from bi2scope.server.wire_tf import Gain, Measure, Table, TrackComparison, TrackMatrix
 
 if TYPE_CHECKING:
     from bi2scope.data.store.reader import StoreReader
 
-ROWS_AT_A_TIME = 8192
-VERBATIM = frozenset({"gene_strand"})
-"""Columns of text whose few values are known to be harmless."""
-
-_FORMULA = tuple("=+-@\t\r")
-_QUOTED = re.compile(r'[,"\r\n#]|^\s|\s$')
-
 Array = np.ndarray[Any, Any]
-
-
-def text_field(text: str, *, verbatim: bool = False) -> str:
-    """A text as one field: safe for spreadsheets unless ``verbatim``, quoted where a reader would misread it.
-
-    ``#`` is quoted too, or readers that skip comments would drop the rest of the line.
-    """
-    if not verbatim and text.startswith(_FORMULA):
-        text = f"'{text}"
-    return '"{}"'.format(text.replace('"', '""')) if _QUOTED.search(text) else text
-
-
-def csv_stream(comments: Iterable[str], columns: Mapping[str, Array]) -> Iterator[bytes]:
-    """A CSV file in pieces.
-
-    Parameters
-    ----------
-    comments
-        Lines to stand first, without their ``#``.
-    columns
-        Columns of one length by name; arrays of numbers, or of ``object`` for text.
-    """
-    head = [f"# {_one_line(comment)}" for comment in comments]
-    yield "".join(f"{line}\r\n" for line in [*head, ",".join(columns)]).encode()
-    n_rows = len(next(iter(columns.values())))
-    for start in range(0, n_rows, ROWS_AT_A_TIME):
-        fields = [_fields(name, column[start : start + ROWS_AT_A_TIME]) for name, column in columns.items()]
-        yield "".join(f"{','.join(row)}\r\n" for row in zip(*fields, strict=True)).encode()
-
-
-def _fields(name: str, column: Array) -> Sequence[str]:
-    if column.dtype != object:
-        return number_texts(column)
-    written = {text: text_field(text, verbatim=name in VERBATIM) for text in set(column)}
-    return [written[text] for text in column]
-
-
-def _one_line(text: str) -> str:
-    return re.sub(r"[\x00-\x1f\x7f\x85\u2028\u2029]+", " ", text)
 
 
 def links_csv(reader: StoreReader, table: LinkTable) -> Iterator[bytes]:
@@ -108,9 +54,9 @@ def peaks_csv(reader: StoreReader, scores: PeakScores) -> Iterator[bytes]:
         f"cell type: {scores.cell_type}",
         f"cells: {scores.n_cells}",
         *_cut_lines(reader, scores),
-        "links, score, weight: sums over the type's cells and their genes, over surviving links, of 1, score, weight",
-        "lift: score over what n_open predicts, the chromosome's sum of score shared out in proportion to n_open",
-        "rank: by score, 1 is the highest, equal scores share a rank",
+        SUMS,
+        LIFT,
+        RANK,
         f"view: {view}",
     ]
     return csv_stream(comments, peak_rows(scores))
@@ -215,24 +161,12 @@ def matrix_csv(reader: StoreReader, matrix: TrackMatrix) -> Iterator[bytes]:
 
 
 def _origin(reader: StoreReader) -> list[str]:
-    attributes = reader.attributes
-    return [
-        f"bi2scope {program_version()}",
-        f"data set: {attributes.name}, SHA-256 {attributes.dataset_digest}",
-        f"model: SHA-256 {attributes.model_digest}",
-    ]
+    return origin_lines(reader.attributes)
 
 
 def _cut_lines(reader: StoreReader, body: LinkTable | PeakScores) -> list[str]:
-    cut_short = f"links beyond rank {reader.attributes.k_max} were not stored and are missing here"
-    return [
-        f"layer: {body.layer}, head: {body.head}",
-        f"candidates: {candidates_text(reader.attributes.max_distance)}",
-        f"threshold: {body.threshold}, on the score, sigmoid of the logit: links with score > {body.threshold}",
-        "k: off" if body.top_k is None else f"k: {body.top_k}, on the rank of the logit in the gene's row",
-        f"weight: the model's pruned attention, 0 from rank {WEIGHTED_PER_ROW + 1} on and for scores up to {FLOOR}",
-        *([f"truncated: {cut_short}"] if body.truncated else []),
-    ]
+    cut = Cut(body.threshold, body.top_k)
+    return cut_lines(reader.attributes, cut, layer=body.layer, head=body.head, truncated=body.truncated)
 
 
 def _cut_of(body: LinkTable | PeakScores) -> dict[str, Any]:

@@ -28,7 +28,7 @@ def test_importing_the_service_loads_neither_the_model_nor_the_screen() -> None:
         subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     )
     assert not loaded & {"torch", "torch_geometric", "scanpy", "dash", "plotly", "sklearn", "matplotlib", "numba"}
-    assert not loaded & {"bioframe", "anndata", "pyarrow", "h5py"}
+    assert not loaded & {"bioframe", "anndata", "h5py"}  # pyarrow is loaded by pandas wherever it is installed
     assert "fastapi" in loaded
 
 

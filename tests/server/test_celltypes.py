@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from service import Service, segment
 
 from bi2scope.data.attention import Cut
+from bi2scope.data.exchange.peaks import dense_rank, lift
 from bi2scope.data.expectation import expected_score
 from bi2scope.data.store.reader import StoreReader
 from bi2scope.data.store.schema import SCORE_UNIT, WEIGHT_UNIT
-from bi2scope.server.celltypes import dense_rank, lift
 from bi2scope.server.wire import PeakScores
 
 

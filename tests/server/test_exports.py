@@ -13,11 +13,12 @@ from hypothesis import strategies as st
 from service import Service, segment
 from stores import tiny_store
 
+from bi2scope.data.exchange import csv as exports
+from bi2scope.data.exchange.csv import csv_stream, text_field
+from bi2scope.data.exchange.peaks import dense_rank, lift
 from bi2scope.data.store.reader import StoreReader
-from bi2scope.server import exports
 from bi2scope.server.app import create_app
-from bi2scope.server.celltypes import dense_rank, lift
-from bi2scope.server.exports import attachment, csv_stream, text_field
+from bi2scope.server.exports import attachment
 from bi2scope.server.settings import Settings
 
 LINK_COLUMNS = [

@@ -1,0 +1,73 @@
+"""The peak table of a cell type: cumulative scores with accessibility, lift and rank."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from bi2scope.data.exchange.columns import Column
+from bi2scope.data.expectation import accessibility, expected_score
+from bi2scope.data.expectation import lift as observed_over_expected
+
+Floats = npt.NDArray[np.float64]
+
+
+class Scores(Protocol):
+    """Cumulative scores of every peak over some cells."""
+
+    @property
+    def links(self) -> Any:
+        """``(n_peaks,)`` sums of 1."""
+
+    @property
+    def score(self) -> Any:
+        """``(n_peaks,)`` sums of the score."""
+
+    @property
+    def weight(self) -> Any:
+        """``(n_peaks,)`` sums of the weight."""
+
+    @property
+    def n_open(self) -> Any:
+        """``(n_peaks,)`` cells in which the peak is open."""
+
+    @property
+    def n_cells(self) -> int:
+        """How many cells there are."""
+
+
+def lift(score: npt.ArrayLike, n_open: npt.ArrayLike, chrom: npt.ArrayLike) -> Floats:
+    """``(n_peaks,)`` cumulative score over what accessibility alone predicts; NaN where nothing is expected."""
+    return observed_over_expected(score, expected_score(score, n_open, chrom))
+
+
+def dense_rank(score: npt.ArrayLike) -> npt.NDArray[np.int64]:
+    """``(n_peaks,)`` rank by descending score, 1 for the highest; equal scores share a rank, none is skipped."""
+    _, ascending = np.unique(np.asarray(score, dtype=np.float64), return_inverse=True)
+    rank: npt.NDArray[np.int64] = ascending.max(initial=0) - ascending + 1
+    return rank
+
+
+def score_columns(scores: Scores, chrom: npt.ArrayLike) -> dict[str, Column]:
+    """Columns of scores, from ``n_cells`` on, in the order of the peaks; ``lift`` and ``rank`` speak of ``score``.
+
+    Parameters
+    ----------
+    scores
+        Cumulative scores.
+    chrom
+        ``(n_peaks,)`` names of the peaks' chromosomes.
+    """
+    n_open = np.asarray(scores.n_open)
+    return {
+        "n_cells": np.full(len(n_open), scores.n_cells),
+        "n_open": n_open,
+        "accessibility": accessibility(n_open, scores.n_cells),
+        "links": np.asarray(scores.links).astype(np.int64),
+        "score": np.asarray(scores.score),
+        "weight": np.asarray(scores.weight),
+        "lift": lift(scores.score, n_open, chrom),
+        "rank": dense_rank(scores.score),
+    }
