@@ -61,7 +61,7 @@ def connected(address: str, folder: Path) -> Iterator[Client]:
             f"No Dask scheduler answers at {address} ({_first_line(error)}).",
             "Start one with `dask scheduler`, and workers with `dask worker`, and give its tcp:// address.",
         ) from error
-    with client:
+    with client, client.as_current():
         _check_workers(client, address, folder)
         yield client
 
