@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -19,15 +19,17 @@ from bi2scope.data.progress import progress_bar
 from bi2scope.data.store.growing import LinkLayout
 from bi2scope.data.store.reader import StoreReader
 from bi2scope.data.store.schema import StoreAttributes
-from bi2scope.data.store.sums import SUM_KINDS
+from bi2scope.data.store.sums import CONTROL_KINDS, SUM_KINDS, SumKind
 from bi2scope.data.store.writer import StoreWriter, check_limits, refuse_existing
 from bi2scope.model.alignment import MIN_OVERLAP
 from bi2scope.model.checkpoint import Trained, save
+from bi2scope.precompute.controls import require_comparable
 from bi2scope.precompute.counts_file import write_counts
 from bi2scope.precompute.embed import kept_embedding
 from bi2scope.precompute.execution import Execution, Performer, performer
 from bi2scope.precompute.lock import only_writer
-from bi2scope.precompute.shards import MODEL_FILE, Job, ShardTask, SumTask, Task
+from bi2scope.precompute.quality import metrics_of, quality_of, read_shards
+from bi2scope.precompute.shards import Job, ShardTask, SumTask, Task, layers_and_heads
 from bi2scope.precompute.work_folder import Manifest, WorkFolder, remove_partial, shard_bounds, unwritable
 
 
@@ -49,6 +51,8 @@ class BuildOptions:
         Links of this score and below are not kept; 0.5, the model's own threshold, or more.
     choice
         Which cells.
+    controls
+        Control models by name, over the same features; their cumulative scores are kept beside the model's.
     """
 
     k_max: int = 50
@@ -57,6 +61,7 @@ class BuildOptions:
     min_overlap: float = MIN_OVERLAP
     floor: float = FLOOR
     choice: CellChoice = field(default_factory=CellChoice)
+    controls: Mapping[str, Trained] = field(default_factory=dict)
 
 
 def precompute(
@@ -99,7 +104,8 @@ def precompute(
     CheckpointError
         If the data set lacks too many features of the model (:meth:`Trained.align`).
     InputError
-        If a run for this store was stopped and nothing was said about it, or it was of other data, model or options.
+        If a run for this store was stopped and nothing was said about it, or it was of other data, model or options;
+        or if a control has other features than the model.
     StoreError
         If the store cannot be written, or somebody else is writing it.
     """
@@ -109,7 +115,7 @@ def precompute(
         refuse_existing(target, options.overwrite)
     chosen = options.choice.of(multiome)
     aligned = trained.align(chosen, options.min_overlap)
-    say(aligned.notes[len(multiome.notes) :])
+    say([*aligned.notes[len(multiome.notes) :], *require_comparable(trained, options.controls)])
     attributes = _attributes(trained, multiome, aligned, options, target)
     check_limits(attributes)
     with only_writer(target) as notes:
@@ -119,26 +125,34 @@ def precompute(
             WorkFolder(target).remove()
             return target
         refuse_existing(target, options.overwrite)
-        manifest = Manifest.of(
-            trained.digest, aligned.digest, options.k_max, options.floor,
+        manifest = Manifest(
+            trained.digest, aligned.digest, options.k_max, options.floor, _digests(options.controls),
             shard_bounds(aligned.n_cells, execution.n_workers),
         )  # fmt: skip
         folder = WorkFolder(target)
         manifest = folder.begin(manifest, execution.resume, options.overwrite)
         with _kept_when_stopped(folder, say), performer(execution, folder.path, aligned.n_cells) as perform:
-            work = _Work(trained, aligned, folder, perform, progress)
-            job = work.job(manifest, execution.threads)
+            work = _Work(aligned, folder, manifest, execution.threads, perform, progress)
+            job = work.job(trained)
             embedding = kept_embedding(folder.path, chosen, say)
-            shards = work.done([ShardTask(job, *bounds) for bounds in pairwise(manifest.shards)], "Attend")
-            sums = work.done(_sum_tasks(job, aligned, [path.name for path in shards]), "Sum cell types")
+            shards, sums = work.summed(job, SUM_KINDS)
+            of_controls = {
+                name: work.of_control(control, i, name) for i, (name, control) in _numbered(options.controls)
+            }
+            represented, n_links = read_shards(shards, list(layers_and_heads(trained)))
+            quality = quality_of(chosen, aligned, represented, n_links)
+            metrics = metrics_of(represented.matched, aligned.cells["cell_type"], options.controls)
+            attributes = replace(attributes, metrics=metrics)
             with StoreWriter(target, aligned, attributes, overwrite=options.overwrite) as writer:
-                writer.write_embedding(embedding)
+                writer.write_embedding(replace(embedding, pooled=represented.pooled, quality=quality))
                 if trained.model_config.attention != "random":
                     writer.write_factors(_factors(trained))
                 for shard in shards:
                     writer.take_shard(shard)
                 for code in range(len(aligned.cell_types)):
                     writer.take_sums(code, sums[code * len(SUM_KINDS) : (code + 1) * len(SUM_KINDS)])
+                for name, parts in of_controls.items():
+                    writer.take_control(name, parts)
         folder.remove()
     return target
 
@@ -147,21 +161,40 @@ def precompute(
 class _Work:
     """What a run works on, and by whom."""
 
-    trained: Trained
     aligned: Multiome
     folder: WorkFolder
+    manifest: Manifest
+    threads: int
     perform: Performer
     progress: bool
 
-    def job(self, manifest: Manifest, threads: int) -> Job:
-        """Lay model and counts in the folder, for whoever works."""
+    def job(self, model: Trained, role: str = "") -> Job:
+        """Lay a model and the counts in the folder, for whoever works."""
+        layout = LinkLayout.of(self.aligned, self.manifest.k_max)
+        job = Job(str(self.folder.path), model.digest, layout, self.manifest.floor, self.threads, role)
         try:
-            save(self.trained, self.folder.path / MODEL_FILE)
+            save(model, job.model_file)
         except OSError as error:
             raise unwritable(self.folder.path, error) from error
         write_counts(self.folder.path, self.aligned)
-        layout = LinkLayout.of(self.aligned, manifest.k_max)
-        return Job(str(self.folder.path), self.trained.digest, layout, manifest.floor, threads)
+        return job
+
+    def summed(self, job: Job, kinds: Sequence[SumKind], whose: str = "") -> tuple[list[Path], list[Path]]:
+        """Make the links of all cells, then their sums; the files of both."""
+        shards = self.done([ShardTask(job, *bounds) for bounds in pairwise(self.manifest.shards)], f"Attend{whose}")
+        tasks = _sum_tasks(job, self.aligned, [path.name for path in shards], kinds)
+        return shards, self.done(tasks, f"Sum cell types{whose}")
+
+    def of_control(self, control: Trained, number: int, name: str) -> list[Path]:
+        """The sums of a control; its links, which nobody asks for, are gone when they stand."""
+        job = self.job(control, f"control{number}-")
+        found = [self.folder.done(task) for task in _sum_tasks(job, self.aligned, [], CONTROL_KINDS)]
+        if None not in found:
+            return [path for path in found if path is not None]
+        shards, sums = self.summed(job, CONTROL_KINDS, f" ({name})")
+        for shard in shards:
+            shard.unlink()
+        return sums
 
     def done(self, tasks: Sequence[Task], what: str) -> list[Path]:
         """Do what is not done yet; the files of all tasks, in their order."""
@@ -183,13 +216,21 @@ class _Work:
         return path
 
 
-def _sum_tasks(job: Job, aligned: Multiome, shards: list[str]) -> list[SumTask]:
+def _numbered(controls: Mapping[str, Trained]) -> Iterable[tuple[int, tuple[str, Trained]]]:
+    return enumerate(sorted(controls.items(), key=lambda item: item[0]))
+
+
+def _digests(controls: Mapping[str, Trained]) -> dict[str, str]:
+    return {name: control.digest for _, (name, control) in _numbered(controls)}
+
+
+def _sum_tasks(job: Job, aligned: Multiome, shards: list[str], kinds: Sequence[SumKind]) -> list[SumTask]:
     """All kinds of sums of the first type, then of the second, and so on."""
     sizes = aligned.cells["cell_type"].value_counts(sort=False)
     return [
         SumTask(job, kind, code, int(sizes[name]), tuple(shards))
         for code, name in enumerate(aligned.cells["cell_type"].cat.categories)
-        for kind in SUM_KINDS
+        for kind in kinds
     ]
 
 
@@ -214,6 +255,7 @@ def _stands(target: Path, wanted: StoreAttributes, aligned: Multiome) -> bool:
         with StoreReader.open(target) as reader:
             keys = ("model_digest", "dataset_digest", "k_max", "floor", "name")
             same = all(getattr(reader.attributes, key) == getattr(wanted, key) for key in keys)
+            same = same and reader.attributes.configuration.get("precompute") == wanted.configuration["precompute"]
             return same and list(reader.cells.index) == list(aligned.cells.index)
     except StoreError:
         return False
@@ -264,5 +306,5 @@ def _configuration(trained: Trained, options: BuildOptions) -> dict[str, Any]:
     return {
         "model": trained.model_config.as_dict(),
         "training": trained.training_config.as_dict(),
-        "precompute": {"k_max": options.k_max, "floor": options.floor},
+        "precompute": {"k_max": options.k_max, "floor": options.floor, "controls": _digests(options.controls)},
     }

@@ -72,6 +72,11 @@ class CountsFile:
         """RNA and ATAC of all cells, to be read cell by cell."""
         return StoredCounts(self._file["rna"]), StoredCounts(self._file["atac"])
 
+    @property
+    def n_cells(self) -> int:
+        """Number of cells."""
+        return len(self._type_codes)
+
     @functools.cached_property
     def _type_codes(self) -> npt.NDArray[np.int32]:
         codes: npt.NDArray[np.int32] = self._file[_TYPES][:]

@@ -13,9 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from bi2scope.data.multiome import Multiome
+from bi2scope.data.store.cells_table import Embedding
 from bi2scope.data.store.parts import PartFile, find_part
 from bi2scope.data.store.tables import fixed_text, text_of, write_array
-from bi2scope.data.store.writer import Embedding
 
 _STEM = "embedding"
 

@@ -30,6 +30,7 @@ from bi2scope.data.store.sums import SumKind, group_of, write_sums
 from bi2scope.model.checkpoint import Trained, load
 from bi2scope.precompute.attend import attend_cells
 from bi2scope.precompute.counts_file import CountsFile
+from bi2scope.precompute.represent import represent_shard
 
 MODEL_FILE = "model.safetensors"
 
@@ -50,6 +51,9 @@ class Job:
         What their scores exceed.
     threads
         Threads of one worker.
+    role
+        Beginning of the names of its files: empty for the model, one of its own for each control, whose links are
+        made to be summed alone.
     """
 
     folder: str
@@ -57,6 +61,12 @@ class Job:
     layout: LinkLayout
     floor: float = FLOOR
     threads: int = 1
+    role: str = ""
+
+    @property
+    def model_file(self) -> Path:
+        """Where the model is."""
+        return Path(self.folder) / f"{self.role}{MODEL_FILE}"
 
     def model(self) -> Trained:
         """The model, read once in each process.
@@ -66,7 +76,7 @@ class Job:
         StoreError
             If the folder cannot be seen from here, or holds another model.
         """
-        return _model(self.folder, self.model_digest)
+        return _model(self.model_file, self.model_digest)
 
 
 class Task(Protocol):
@@ -101,7 +111,7 @@ class ShardTask:
     @property
     def stem(self) -> str:
         """Beginning of the file's name."""
-        return f"cells-{self.first}-{self.stop}"
+        return f"{self.job.role}cells-{self.first}-{self.stop}"
 
     @property
     def n_cells(self) -> int:
@@ -109,15 +119,16 @@ class ShardTask:
         return self.stop - self.first
 
     def perform(self) -> Path:
-        """Write the links of every layer and head."""
+        """Write the links of every layer and head and, of the model, what it reads out of each cell."""
         job, trained = self.job, self.job.model()
-        with CountsFile(Path(job.folder), trained) as counts:
-            cells = counts.cells(self.first, self.stop)
         part = PartFile(Path(job.folder), self.stem)
-        with part as file:
+        with CountsFile(Path(job.folder), trained) as counts, part as file:
+            cells = counts.cells(self.first, self.stop)
+            if not job.role:
+                represent_shard(trained, counts, self.first, self.stop).write(file)
             links = [
                 GrowingLinks(file.create_group(schema.links_path(layer, head)), self.n_cells, job.layout)
-                for layer, head in _layers_and_heads(trained)
+                for layer, head in layers_and_heads(trained)
             ]
             attended = attend_cells(trained, cells, job.layout.k_max, range(self.n_cells), job.threads)
             for cell, attention in enumerate(attended):
@@ -142,7 +153,7 @@ class SumTask:
     @property
     def stem(self) -> str:
         """Beginning of the file's name."""
-        return f"type-{self.type_code}-{self.kind}"
+        return f"{self.job.role}type-{self.type_code}-{self.kind}"
 
     def perform(self) -> Path:
         """Write the sums of every layer and head."""
@@ -154,7 +165,7 @@ class SumTask:
         part = PartFile(folder, self.stem)
         with CountsFile(folder, trained) as counts, part as file:
             of_type = counts.of_type(self.type_code)
-            for layer, head in _layers_and_heads(trained):
+            for layer, head in layers_and_heads(trained):
                 with joined_links(shards, layer, head) as joined:
                     links = StoredLinks(joined, *counts.stored, trained.model_config.attention)
                     group = group_of(file, self.kind, layer, head, self.type_code)
@@ -162,15 +173,15 @@ class SumTask:
         return part.path
 
 
-def _layers_and_heads(trained: Trained) -> Iterator[tuple[int, int]]:
+def layers_and_heads(trained: Trained) -> Iterator[tuple[int, int]]:
+    """Every layer of a model with every head."""
     for layer in range(trained.model_config.layers):
         for head in range(trained.model_config.heads):
             yield layer, head
 
 
 @functools.lru_cache(maxsize=1)
-def _model(folder: str, digest: str) -> Trained:
-    path = Path(folder) / MODEL_FILE
+def _model(path: Path, digest: str) -> Trained:
     if not path.exists():
         raise StoreError(
             f"A worker on {socket.gethostname()} does not find {path}.",

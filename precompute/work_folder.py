@@ -7,7 +7,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from glob import escape
 from importlib.metadata import version
 from pathlib import Path
@@ -18,7 +19,10 @@ from bi2scope.data.store.parts import find_part
 from bi2scope.precompute.shards import MODEL_FILE, Task
 
 _MANIFEST = "manifest.json"
-_OURS = (_MANIFEST, MODEL_FILE, "counts.*.h5", "embedding.*.h5", "cells-*.h5", "type-*.h5", ".*.partial")
+_TASKS = ("cells-*.h5", "type-*.h5", "control*-cells-*.h5", "control*-type-*.h5")
+_OURS = (
+    _MANIFEST, MODEL_FILE, f"control*-{MODEL_FILE}", "counts.*.h5", "embedding.*.h5", *_TASKS, ".*.partial",
+)  # fmt: skip
 
 _SMALLEST_SHARD, _LARGEST_SHARD = 128, 512
 
@@ -29,29 +33,27 @@ class Manifest:
 
     Attributes
     ----------
-    program
-        Version of bi2scope.
     model, data
         Digests of the model and of the chosen cells over its features.
     k_max
         Links kept per gene, cell, layer and head.
     floor
         Score that they exceed.
+    controls
+        Digests of the control models by name.
     shards
         First cell of each shard, and the number of cells at the end. They do not change what is made.
+    program
+        Version of bi2scope.
     """
 
-    program: str
     model: str
     data: str
     k_max: int
     floor: float
+    controls: Mapping[str, str]
     shards: tuple[int, ...]
-
-    @classmethod
-    def of(cls, model: str, data: str, k_max: int, floor: float, shards: tuple[int, ...]) -> Manifest:
-        """The manifest of a run of this program."""
-        return cls(version("bi2scope"), model, data, k_max, floor, shards)
+    program: str = field(default_factory=lambda: version("bi2scope"))
 
     def differing(self, other: Manifest) -> list[str]:
         """Names of what differs, the shards left out."""
@@ -125,7 +127,7 @@ class WorkFolder:
 
     def n_done(self) -> int:
         """Finished tasks, not looked at closely."""
-        return sum(1 for pattern in ("cells-*.h5", "type-*.h5") for _ in self.path.glob(pattern))
+        return sum(1 for pattern in _TASKS for _ in self.path.glob(pattern))
 
     def remove(self) -> None:
         """Remove the folder; files in it that are none of its own stay."""
@@ -176,4 +178,6 @@ def unwritable(path: Path, error: OSError) -> StoreError:
 
 
 def _shown(value: object) -> str:
+    if isinstance(value, Mapping):
+        return " ".join(f"{name} {_shown(digest)}" for name, digest in value.items()) or "none"
     return f"{value[:12]}…" if isinstance(value, str) and len(value) == 64 else str(value)

@@ -23,7 +23,8 @@ def main(folder: Path) -> None:
     from stores import RandomModel, tiny_attributes, tiny_multiome, write_store
 
     from bi2scope.data.graph import cell_graph
-    from bi2scope.data.store.writer import Embedding, StoreWriter
+    from bi2scope.data.store.cells_table import Embedding
+    from bi2scope.data.store.writer import StoreWriter
 
     path = folder / "store-format1.h5"
     multiome = tiny_multiome(9, 40, 90, seed=11)

@@ -3,12 +3,34 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 
 import h5py
 import numpy as np
 
 from bi2scope.data.errors import StoreError
 from bi2scope.data.store import schema
+from bi2scope.data.store.parts import copy_tree
+
+
+def require_name(name: str) -> None:
+    """Refuse what a control cannot be called; a :class:`StoreError`."""
+    if not name or set(name) & set("/.") or not name.isprintable():
+        raise StoreError(f"A control cannot be called {name!r}.", "Use letters, digits and hyphens.")
+
+
+def copy_sums(target: h5py.File, name: str, parts: Iterable[str | os.PathLike[str]]) -> None:
+    """Put the cumulative scores of a control, in parts by cell type, into ``controls/<name>``.
+
+    What does not depend on a model, edges and open peaks, is taken from the store itself.
+    """
+    require_name(name)
+    group = target.require_group(schema.CONTROLS).create_group(name)
+    for part in parts:
+        with h5py.File(part, "r", locking=False) as source:
+            copy_tree(source[schema.CUMULATIVE], group)
+    for key in (schema.EDGES, schema.N_OPEN):
+        target.copy(target[schema.CUMULATIVE][key], group, name=key)
 
 
 def copy_control(target: h5py.File, name: str, store: str | os.PathLike[str]) -> None:
@@ -21,8 +43,7 @@ def copy_control(target: h5py.File, name: str, store: str | os.PathLike[str]) ->
     """
     from bi2scope.data.store.reader import StoreReader
 
-    if not name or set(name) & set("/.") or not name.isprintable():
-        raise StoreError(f"A control cannot be called {name!r}.", "Use letters, digits and hyphens.")
+    require_name(name)
     if schema.CELLS not in target:
         raise ValueError("The cells are not written.")
     with StoreReader.open(store):  # says what is wrong with it

@@ -43,6 +43,10 @@ INDEX_NAMES: Final = {CELLS: "cell_id", GENES: "gene_id", PEAKS: "peak"}
 REPEATED_TEXTS: Final = ("chrom", "strand")
 """Columns of few values, kept as categories."""
 
+MATCHED_COLUMN: Final = "matched_probability"
+LINKS_COLUMN: Final = "n_links"
+"""Columns of quality control that the checks know: of the read-out, and of the links of all layers and heads."""
+
 EMBEDDING_METHOD: Final = "embedding_method"
 """Attribute of ``cells``: how ``umap_1`` and ``umap_2`` were made."""
 

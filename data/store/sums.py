@@ -14,6 +14,8 @@ from bi2scope.data.store.regulatory import TypeCells, write_map
 
 SumKind = Literal["histogram", "null", "map"]
 SUM_KINDS: Final[tuple[SumKind, ...]] = ("histogram", "null", "map")
+CONTROL_KINDS: Final[tuple[SumKind, ...]] = ("histogram", "null")
+"""What is kept of a control model."""
 
 
 def group_of(file: h5py.File, kind: SumKind, layer: int, head: int, type_code: int) -> h5py.Group:

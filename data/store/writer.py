@@ -18,7 +18,7 @@ import contextlib
 import os
 import secrets
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -27,15 +27,15 @@ from typing import Self
 
 import h5py
 import numpy as np
-import pandas as pd
 
-from bi2scope.data.attention import FLOOR, CellAttention, Floats
+from bi2scope.data.attention import FLOOR, CellAttention
 from bi2scope.data.candidates import Window
 from bi2scope.data.errors import ConfigurationError, StoreError
 from bi2scope.data.factors import Factors
 from bi2scope.data.multiome import Multiome
 from bi2scope.data.store import schema
-from bi2scope.data.store.controls import copy_control
+from bi2scope.data.store.cells_table import Embedding, cells_table
+from bi2scope.data.store.controls import copy_control, copy_sums
 from bi2scope.data.store.disk import DiskFile
 from bi2scope.data.store.growing import GrowingLinks, LinkLayout, chunk_length
 from bi2scope.data.store.links import StoredCounts, StoredLinks
@@ -44,28 +44,6 @@ from bi2scope.data.store.parts import copy_tree
 from bi2scope.data.store.regulatory import TypeCells
 from bi2scope.data.store.sums import SUM_KINDS, group_of, write_sums
 from bi2scope.data.store.tables import COMPRESSED, LARGEST_CHUNK, fixed_text, write_array, write_table
-
-
-@dataclass(frozen=True)
-class Embedding:
-    """Two-dimensional embedding of the cells.
-
-    Attributes
-    ----------
-    coordinates
-        ``(n_cells, 2)``.
-    method
-        How it was made, in words for the screen.
-    pooled
-        ``(n_cells, 2 * hidden)`` the model's own representation of each cell, when it is known.
-    quality
-        Columns of numbers for each cell, such as counts in all and their share on mitochondria.
-    """
-
-    coordinates: Floats
-    method: str
-    pooled: Floats | None = None
-    quality: pd.DataFrame | None = None
 
 
 class StoreWriter:
@@ -144,25 +122,9 @@ class StoreWriter:
         StoreError
             If it cannot be written.
         """
-        multiome = self._multiome
-        if embedding.coordinates.shape != (multiome.n_cells, 2):
-            raise ValueError(f"The embedding has shape {embedding.coordinates.shape}, wanted {(multiome.n_cells, 2)}.")
-        cells = pd.DataFrame(
-            {
-                "cell_type": multiome.cells["cell_type"],
-                "n_genes": np.diff(multiome.rna.indptr).astype(np.int32),
-                "n_peaks": np.diff(multiome.atac.indptr).astype(np.int32),
-                "umap_1": embedding.coordinates[:, 0].astype(np.float32),
-                "umap_2": embedding.coordinates[:, 1].astype(np.float32),
-            },
-            index=multiome.cells.index,
-        )
-        if embedding.quality is not None:
-            cells = cells.join(_quality(embedding.quality, cells))
+        cells = cells_table(self._multiome, embedding)
         with self._writing():
             if embedding.pooled is not None:
-                if len(embedding.pooled) != multiome.n_cells:
-                    raise ValueError("The pooled representation does not have one row per cell.")
                 write_array(self._file, schema.POOLED, np.asarray(embedding.pooled, dtype="<f4"))
             write_table(self._file, schema.CELLS, cells)
             self._file[schema.CELLS].attrs[schema.EMBEDDING_METHOD] = fixed_text(embedding.method)
@@ -255,6 +217,17 @@ class StoreWriter:
         """
         with self._writing():
             copy_control(self._file, name, store)
+
+    def take_control(self, name: str, parts: Iterable[str | os.PathLike[str]]) -> None:
+        """Take over the sums of a control model over all cell types, made elsewhere; once those of the model are here.
+
+        Raises
+        ------
+        StoreError
+            If the name cannot be one, or they cannot be written.
+        """
+        with self._writing():
+            copy_sums(self._file, name, parts)
 
     def write_cumulative(self, type_code: int) -> None:
         """Sum one cell type, once every cell is written; types left out are summed at the end.
@@ -389,11 +362,3 @@ def check_limits(attributes: schema.StoreAttributes) -> None:
         )
     if not FLOOR <= attributes.floor < 1:
         raise ConfigurationError(f"The floor is {attributes.floor:g}; it is a score of {FLOOR:g} or more and below 1.")
-
-
-def _quality(columns: pd.DataFrame, cells: pd.DataFrame) -> pd.DataFrame:
-    """Columns for the table of cells, checked: numbers, one row per cell, no name that is taken."""
-    taken = [str(name) for name in columns if name in cells]
-    if len(columns) != len(cells) or taken or not all(pd.api.types.is_numeric_dtype(kind) for kind in columns.dtypes):
-        raise ValueError(f"The quality columns must be numbers, one per cell, and not named {', '.join(taken)}.")
-    return columns.set_axis(cells.index)

@@ -21,10 +21,11 @@ from bi2scope.data.attention import WEIGHTED_PER_ROW, CellAttention, Cut, score_
 from bi2scope.data.factors import Factors
 from bi2scope.data.graph import CellGraph, cell_graph
 from bi2scope.data.multiome import Multiome
+from bi2scope.data.store.cells_table import Embedding
 from bi2scope.data.store.check import CheckOptions, check_store
 from bi2scope.data.store.reader import StoreReader
 from bi2scope.data.store.schema import StoreAttributes
-from bi2scope.data.store.writer import Embedding, StoreWriter
+from bi2scope.data.store.writer import StoreWriter
 
 N_CELLS, N_GENES, N_PEAKS = 150, 20_000, 100_000
 GENES_PER_CELL, PEAKS_PER_CELL, K_MAX = 1_800, 7_500, 50

@@ -20,8 +20,9 @@ from bi2scope.data.candidates import Window
 from bi2scope.data.factors import Factors
 from bi2scope.data.graph import CellGraph, cell_graph
 from bi2scope.data.multiome import Multiome
+from bi2scope.data.store.cells_table import Embedding
 from bi2scope.data.store.schema import StoreAttributes
-from bi2scope.data.store.writer import Embedding, StoreWriter
+from bi2scope.data.store.writer import StoreWriter
 
 CHROMOSOMES = ("chr1", "chr2", "chr10", "chrX")
 CELL_TYPES = ("B cell", "CD4 naive", "CD14 monocyte")

@@ -4,9 +4,11 @@ import contextlib
 import os
 import random
 import signal
+import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -27,6 +29,8 @@ from bi2scope.precompute.attend import attend_cells
 from bi2scope.precompute.build import BuildOptions, precompute
 from bi2scope.precompute.execution import Execution
 from bi2scope.precompute.lock import only_writer
+from bi2scope.precompute.quality import metrics_of, quality_of
+from bi2scope.precompute.represent import represent
 from bi2scope.precompute.shards import Task
 from bi2scope.precompute.work_folder import shard_bounds
 from bi2scope.precompute.workers import perform_here
@@ -71,11 +75,16 @@ def names(folder: Path) -> set[str]:
 
 def test_the_store_of_one_shard_is_what_the_writer_writes_cell_by_cell(tmp_path: Path, undisturbed: Path) -> None:
     aligned = TRAINED.align(CELLS)
+    attended = list(attend_cells(TRAINED, aligned, 7, range(N_CELLS)))
+    represented = represent(TRAINED, aligned)
+    n_links = np.array([len(attention[0][0].peak) for attention in attended])
+    quality = quality_of(CELLS, aligned, represented, n_links)
     said = build._attributes(TRAINED, CELLS, aligned, OPTIONS, tmp_path / "run.h5")
+    said = replace(said, metrics=metrics_of(represented.matched, aligned.cells["cell_type"], {}))
     with StoreWriter(tmp_path / "run.h5", aligned, said) as writer:
-        writer.write_embedding(embed.embed(CELLS))
+        writer.write_embedding(replace(embed.embed(CELLS), pooled=represented.pooled, quality=quality))
         writer.write_factors(build._factors(TRAINED))
-        for attention in attend_cells(TRAINED, aligned, 7, range(N_CELLS)):
+        for attention in attended:
             writer.write_cell(attention)
     assert arrays(tmp_path / "run.h5") == arrays(undisturbed)
     assert attributes(tmp_path / "run.h5") == attributes(undisturbed)
@@ -273,42 +282,47 @@ def test_a_full_disk_is_one_sentence_and_loses_no_shard(tmp_path: Path, undistur
     assert arrays(target) == arrays(undisturbed)
 
 
-def workers_of(process: psutil.Process) -> list[psutil.Process]:
-    """Its workers, without the process that looks after their semaphores."""
-    return [child for child in process.children() if "spawn_main" in " ".join(child.cmdline())]
-
-
-def until(condition: object, seconds: float = 60) -> None:
-    end = time.monotonic() + seconds
-    while not condition():  # type: ignore[operator]
+def until(condition: Callable[[], object]) -> None:
+    end = time.monotonic() + 240  # on a busy machine processes take long to start
+    while not condition():
         assert time.monotonic() < end
-        time.sleep(0.02)
+        time.sleep(0.01)
+
+
+@contextlib.contextmanager
+def two_workers(target: Path) -> Iterator[tuple["subprocess.Popen[str]", list[psutil.Process]]]:
+    """A run with two workers that has its first shard; nothing of it is left behind."""
+    process = start(target, "--workers", "2")
+    try:
+        until(lambda: process.poll() is not None or list(target.parent.glob("run.h5.shards/cells-*.h5")))
+        children = psutil.Process(process.pid).children()
+        workers = [child for child in children if "spawn_main" in " ".join(child.cmdline())]
+        assert len(workers) == 2
+        yield process, workers
+    finally:
+        process.kill()
+        process.communicate()
 
 
 def test_workers_make_the_same_store_and_one_that_is_killed_is_replaced(tmp_path: Path, undisturbed: Path) -> None:
     target = tmp_path / "run.h5"
-    process = start(target, "--workers", "2")
-    main = psutil.Process(process.pid)
-    until(lambda: list(tmp_path.glob("run.h5.shards/cells-*.h5")))
-    workers_of(main)[0].kill()
-    _, said = process.communicate()
+    with two_workers(target) as (process, workers):
+        workers[0].kill()
+        _, said = process.communicate()
     assert process.returncode == 0, said
     assert arrays(target) == arrays(undisturbed)
     assert names(tmp_path) == {"run.h5"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
 def test_workers_end_with_the_main_process(tmp_path: Path, how: signal.Signals) -> None:
-    process = start(tmp_path / "run.h5", "--workers", "2")
-    main = psutil.Process(process.pid)
-    until(lambda: list(tmp_path.glob("run.h5.shards/cells-*.h5")))
-    workers = workers_of(main)
-    assert len(workers) == 2
-    process.send_signal(how)
-    _, said = process.communicate()
+    with two_workers(tmp_path / "run.h5") as (process, workers):
+        process.send_signal(how)
+        _, said = process.communicate()
     assert process.returncode == (-how if how == signal.SIGKILL else 130)
     assert "Traceback" not in said
-    _, alive = psutil.wait_procs(workers, timeout=30)
+    _, alive = psutil.wait_procs(workers, timeout=60)
     assert not alive
     if how == signal.SIGINT:
         assert names(tmp_path) == {"run.h5.shards"}

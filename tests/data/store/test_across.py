@@ -11,9 +11,10 @@ from bi2scope.data.attention import Cut
 from bi2scope.data.errors import NotFoundError
 from bi2scope.data.graph import cell_graph
 from bi2scope.data.store import packed, regulatory
+from bi2scope.data.store.cells_table import Embedding
 from bi2scope.data.store.reader import StoreReader
 from bi2scope.data.store.regulatory import chromosome_passes, least_cells, linked_pairs
-from bi2scope.data.store.writer import Embedding, StoreWriter
+from bi2scope.data.store.writer import StoreWriter
 
 K_MAX = 9
 

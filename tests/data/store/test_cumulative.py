@@ -18,11 +18,12 @@ from bi2scope.data.graph import cell_graph
 from bi2scope.data.multiome import Multiome
 from bi2scope.data.store import cumulative, histogram, packed
 from bi2scope.data.store import reader as reader_module
+from bi2scope.data.store.cells_table import Embedding
 from bi2scope.data.store.cumulative import cut_sums
 from bi2scope.data.store.halves import rounded
 from bi2scope.data.store.reader import StoreReader
 from bi2scope.data.store.schema import EDGE_SCORES, SCORE_UNIT, WEIGHT_UNIT
-from bi2scope.data.store.writer import Embedding, StoreWriter
+from bi2scope.data.store.writer import StoreWriter
 
 K_MAX = 12
 

@@ -12,9 +12,10 @@ from stores import RandomModel, tiny_attributes, tiny_multiome
 from bi2scope.data.attention import CellAttention, Cut
 from bi2scope.data.graph import cell_graph
 from bi2scope.data.store import schema
+from bi2scope.data.store.cells_table import Embedding
 from bi2scope.data.store.links import StoredCounts, StoredLinks
 from bi2scope.data.store.reader import StoreReader
-from bi2scope.data.store.writer import Embedding, StoreWriter
+from bi2scope.data.store.writer import StoreWriter
 
 PAGE = (Path(__file__).parents[3] / "docs" / "store-format.md").read_text(encoding="utf-8")
 

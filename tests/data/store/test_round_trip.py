@@ -18,10 +18,11 @@ from bi2scope.data.candidates import candidates_text
 from bi2scope.data.errors import NotFoundError
 from bi2scope.data.graph import cell_graph
 from bi2scope.data.multiome import Multiome
+from bi2scope.data.store.cells_table import Embedding
 from bi2scope.data.store.halves import rounded
 from bi2scope.data.store.reader import StoreReader
 from bi2scope.data.store.summary import store_summary
-from bi2scope.data.store.writer import Embedding, StoreWriter
+from bi2scope.data.store.writer import StoreWriter
 
 
 def same(found: CellAttention, written: CellAttention) -> None:

@@ -15,10 +15,11 @@ from bi2scope.data.attention import CellAttention
 from bi2scope.data.errors import ConfigurationError, StoreError
 from bi2scope.data.graph import cell_graph
 from bi2scope.data.multiome import Multiome
+from bi2scope.data.store.cells_table import Embedding
 from bi2scope.data.store.growing import LARGEST_CHUNK, SMALLEST_CHUNK, chunk_length
 from bi2scope.data.store.reader import StoreReader
 from bi2scope.data.store.schema import peak_dtype
-from bi2scope.data.store.writer import Embedding, StoreWriter
+from bi2scope.data.store.writer import StoreWriter
 
 HELPERS = Path(__file__).parents[2] / "helpers"
 
@@ -98,7 +99,8 @@ def test_a_killed_writer_leaves_the_old_file(tmp_path: Path) -> None:
 import sys, os, signal, numpy as np
 sys.path.insert(0, {str(HELPERS)!r})
 from pathlib import Path
-from bi2scope.data.store.writer import StoreWriter, Embedding
+from bi2scope.data.store.cells_table import Embedding
+from bi2scope.data.store.writer import StoreWriter
 from stores import *
 cells = tiny_multiome(30)
 model = RandomModel.of(cells, np.random.default_rng(0))
