@@ -23,7 +23,7 @@ class Execution:
     Parameters
     ----------
     workers
-        Processes that do it; 0 is this one, ``None`` as many as there are cores.
+        Processes that do it; 0 is this one, ``None`` as many as there are cores, or this one for few cells.
     threads
         Threads of each, for the links of models of one layer.
     resume
@@ -56,18 +56,19 @@ class Execution:
 
 @contextmanager
 def performer(execution: Execution, folder: Path, n_cells: int) -> Iterator[Performer]:
-    """Who does the tasks: a cluster that sees the work folder, processes, or, for few cells, this process itself."""
+    """Who does the tasks: a cluster that sees the work folder, processes, or this process itself."""
+    alone = execution.n_workers == 0 or (execution.workers is None and n_cells <= FEW_CELLS)
     if execution.scheduler is not None:
         from bi2scope.precompute.cluster import connected, perform_on_cluster
 
         with connected(execution.scheduler, folder) as client:
             yield partial(perform_on_cluster, client=client)
-    elif execution.n_workers and n_cells > FEW_CELLS:
+    elif alone:
+        yield perform_here
+    else:
         with Processes(execution.n_workers) as processes:
             yield processes
-    else:
-        yield perform_here
 
 
-FEW_CELLS = 384
-"""Cells that are done sooner than processes have started."""
+FEW_CELLS = 1_500
+"""Cells that are done sooner than processes have started, which takes each some seconds."""

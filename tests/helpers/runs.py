@@ -17,7 +17,7 @@ from bi2scope.data.multiome import Multiome
 from bi2scope.model.checkpoint import Trained
 from bi2scope.model.config import ModelConfig, protocol_defaults
 from bi2scope.model.features import Normalisation, feature_layout
-from bi2scope.precompute import embed, execution, work_folder
+from bi2scope.precompute import embed, work_folder
 from bi2scope.precompute.build import BuildOptions, precompute
 from bi2scope.precompute.execution import Execution
 
@@ -42,7 +42,8 @@ def start(target: Path, *options: str, file_limit: int | None = None) -> subproc
 
 
 def _process(*arguments: str) -> subprocess.Popen[str]:
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(HERE), "PYTHONDONTWRITEBYTECODE": "1"}
+    path = os.pathsep.join([str(HERE), os.environ.get("PYTHONPATH", "")])
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1"}
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     return subprocess.Popen([sys.executable, __file__, *arguments], **pipes, text=True, env=environment)
 
@@ -89,7 +90,6 @@ def fork() -> None:
 def run(target: Path, workers: int, resume: bool) -> None:
     """Precompute to a target in eight shards, in this process."""
     embed.FEWEST_CELLS = 1_000  # UMAP takes its time
-    execution.FEW_CELLS = 0
     work_folder._LARGEST_SHARD = SHARD_CELLS
     cells, trained = cells_and_model()
     options = BuildOptions(k_max=7, name="run")
