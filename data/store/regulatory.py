@@ -6,7 +6,7 @@ and a block of links, however many cells there are.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields
 from itertools import pairwise
 from pathlib import Path
@@ -57,7 +57,7 @@ class LinkedPairs:
 
 
 def linked_pairs(
-    links: StoredLinks, cells: Ints, genes_of: list[Ints], n_peaks: int, cut: Cut, genes: tuple[int, int]
+    links: StoredLinks, cells: Ints, genes_of: Iterable[Ints], n_peaks: int, cut: Cut, genes: tuple[int, int]
 ) -> LinkedPairs:
     """The pairs that are linked under a cut in any of some cells.
 
@@ -229,6 +229,15 @@ class StoredMap:
 
     def __len__(self) -> int:
         return int(self._offset[-1])
+
+    def gene_runs(self, most: int) -> Iterator[tuple[int, int]]:
+        """Runs of genes, one after the other, with at most ``most`` pairs each; a single gene may have more."""
+        start, n_genes = 0, len(self._offset) - 1
+        while start < n_genes:
+            fits = int(np.searchsorted(self._offset, self._offset[start] + most, side="right")) - 1
+            stop = min(max(fits, start + 1), n_genes)
+            yield start, stop
+            start = stop
 
     def pairs(self, genes: tuple[int, int], peaks: tuple[int, int] | None = None) -> pd.DataFrame:
         """Pairs of a run of genes, by gene and then by peak; of those, the ones of a run of peaks.

@@ -20,6 +20,7 @@ from bi2scope.data.errors import (
     TrainingError,
 )
 from bi2scope.data.source import Source
+from bi2scope.export_verb import export
 from bi2scope.import_verb import import_checkpoint
 from bi2scope.options import with_source
 from bi2scope.precompute_verb import precompute
@@ -52,7 +53,7 @@ EXTRA_OF_MODULE = {
     "dask": "cluster",
     "fastapi": "server",
     "uvicorn": "server",
-    "orjson": "server",
+    "pyarrow": "export",
     "pydantic_settings": "server",
     "dash": "dashboard",
     "dash_ag_grid": "dashboard",
@@ -159,6 +160,7 @@ def prepare(
 app.command("train")(train)
 app.command("search")(search)
 app.command("precompute")(precompute)
+app.command("export")(export)
 app.command("import-checkpoint")(import_checkpoint)
 
 
