@@ -20,7 +20,7 @@ from bi2scope.server.answers import CSV, Responses, Served, csv, json
 from bi2scope.server.catalogue import Catalogue
 from bi2scope.server.dataset import dataset_info, program_version
 from bi2scope.server.heatmap import heatmap
-from bi2scope.server.params import MAX_ROWS, CellsQuery, CutQuery, HeatmapQuery, LinksQuery
+from bi2scope.server.params import MAX_ROWS, CellsQuery, CutQuery, HeatmapQuery, LinksQuery, ScoresQuery
 from bi2scope.server.settings import Settings
 from bi2scope.server.tf import Comparisons
 from bi2scope.server.tracks import TrackShelf, regions_of
@@ -130,9 +130,9 @@ def get_heatmap(catalogue: Served, cell_id: str, query: Annotated[HeatmapQuery, 
 
 
 @router.get("/celltypes/{cell_type:path}/scores", response_model=PeakScores)
-def get_scores(catalogue: Served, cell_type: str, query: Annotated[CutQuery, Query()]) -> Response:
-    """Cumulative scores of every peak in one cell type."""
-    return json(celltypes.peak_scores(catalogue, cell_type, query))
+def get_scores(catalogue: Served, cell_type: str, query: Annotated[ScoresQuery, Query()]) -> Response:
+    """Cumulative scores of every peak in one cell type, of the model or of a control model."""
+    return json(celltypes.peak_scores(catalogue, cell_type, query, query.control))
 
 
 @router.get("/celltypes/{cell_type:path}/scores.csv", response_class=StreamingResponse, responses=CSV)

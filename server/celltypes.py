@@ -12,20 +12,23 @@ from bi2scope.server.params import CutQuery
 from bi2scope.server.wire import PeakScores
 
 
-def peak_scores(catalogue: Catalogue, cell_type: str, query: CutQuery) -> PeakScores:
+def peak_scores(catalogue: Catalogue, cell_type: str, query: CutQuery, control: str | None = None) -> PeakScores:
     """Cumulative scores of every peak in a cell type, in genome order, in the three definitions.
+
+    Those of the model, or of a control model that the store holds.
 
     Raises
     ------
     NotFoundError
-        If there is no such cell type, layer or head.
+        If there is no such cell type, layer, head or control, or the threshold is none that controls are summed for.
     """
     name = catalogue.require_cell_type(cell_type)
     catalogue.require_head(query.layer, query.head)
-    cumulative = catalogue.reader.cumulative(name, query.cut, query.layer, query.head)
+    cumulative = catalogue.reader.cumulative(name, query.cut, query.layer, query.head, control)
     return columnar(
         PeakScores,
         cell_type=name,
+        control=control,
         n_cells=cumulative.n_cells,
         layer=query.layer,
         head=query.head,

@@ -35,6 +35,7 @@ def dataset_info(catalogue: Catalogue) -> DatasetInfo:
         k_max=attributes.k_max,
         floor=attributes.floor,
         max_distance=attributes.max_distance,
+        controls=reader.controls,
         parameters=attributes.n_parameters,
         training=None if attributes.training is None else TrainingReport.model_validate(attributes.training),
         notes=list(attributes.notes),

@@ -51,6 +51,7 @@ WANTED = {
     "gene_stop": "a whole number from 1 up, or left out for the last gene",
     "peak_start": "a whole number from 0 up",
     "peak_stop": "a whole number from 1 up, or left out for the last peak",
+    "control": "the name of a control model of the store, of at most 500 letters, or left out for the model",
     "definition": "one of links, score and weight",
     "overlap": "one of any (1 bp or more), summit and reciprocal",
     "share": f"a number from {LEAST_SHARE} to 1",
@@ -100,6 +101,12 @@ class CutQuery(Query):
     def cut(self) -> Cut:
         """Threshold and k as the cut that they make."""
         return Cut(self.threshold, self.top_k)
+
+
+class ScoresQuery(CutQuery):
+    """Whose cumulative scores, and which links they sum."""
+
+    control: str | None = _parameter("control", "Whose scores", None, max_length=500)
 
 
 class LinksQuery(CutQuery):

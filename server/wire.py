@@ -13,7 +13,7 @@ The address of each body (``.csv`` after the path gives the same rows as CSV)::
                                                                LinkTable
     GET  /api/v1/cells/{cell_id}/heatmap?threshold=&top_k=&layer=&head=&width=&height=
              &gene_start=&gene_stop=&peak_start=&peak_stop=    Heatmap
-    GET  /api/v1/celltypes/{cell_type}/scores[.csv]?threshold=&top_k=&layer=&head=
+    GET  /api/v1/celltypes/{cell_type}/scores[.csv]?threshold=&top_k=&layer=&head=&control=   (control: not of .csv)
                                                                PeakScores
 
 Those of TF-binding tracks stand in :mod:`bi2scope.server.wire_tf`.
@@ -178,6 +178,7 @@ class DatasetInfo(Wire):
     max_distance: int | None = Field(
         default=None, description="Bases between a gene's TSS and the middle of a linked peak, at most; null: no limit"
     )
+    controls: list[str] = Field(default=[], description="Control models whose cumulative scores can be asked for")
     parameters: int = Field(description="Number of trainable parameters of the model")
     training: TrainingReport | None
     notes: list[str] = Field(description="What reading the data changed")
@@ -311,6 +312,7 @@ class PeakScores(Wire):
     """Cumulative scores of every peak in one cell type; columns of length n_peaks, in genome order."""
 
     cell_type: str
+    control: str | None = Field(default=None, description="The control model whose scores these are; null: the model")
     n_cells: int
     layer: int
     head: int

@@ -174,4 +174,7 @@ def _of_sums(reader: StoreReader, options: CheckOptions) -> Iterator[str]:
         yield from violations_of_type(reader, name)
     for control in reader.controls:
         for layer, head in reader.layers_and_heads():
-            reader.cumulative(names[0], Cut(), layer, head, control)
+            for name in names if options.full else names[:1]:
+                sums = reader.cumulative(name, Cut(), layer, head, control)
+                if sums.links[sums.n_open == 0].any():
+                    yield f"{schema.CONTROLS}/{control}: links to peaks that no cell of {name} has"

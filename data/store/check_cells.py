@@ -36,12 +36,24 @@ def violations_of_cell(reader: StoreReader, cell: int, window: Window | None) ->
         if (np.diff(index) <= 0).any() or not ((index >= 0) & (index < limit)).all():
             yield f"{key}/indices: positions do not ascend below {limit}"
             return
+    yield from _of_quality(reader, cell)
     for layer, head in reader.layers_and_heads():
         attention, where = reader.attention(cell, layer, head), schema.links_path(layer, head)
         found = [*_of_attention(reader, attention), *_of_distances(attention, window)]
         if layer == 0 and not found:
             found = list(_of_recompute(reader, graph, attention, head))
         yield from (f"{where}: {what}" for what in found)
+
+
+def _of_quality(reader: StoreReader, cell: int) -> Iterator[str]:
+    """Columns of quality control that say what can be counted, where there are any."""
+    if schema.LINKS_COLUMN in reader.cells:
+        said = reader.cells[schema.LINKS_COLUMN].iloc[cell]
+        there = sum(int(reader.stored_links(*place).n_links[cell]) for place in reader.layers_and_heads())
+        if said != there:
+            yield f"{schema.CELLS}/{schema.LINKS_COLUMN} is {said}, but {there} links are stored"
+    if schema.MATCHED_COLUMN in reader.cells and not 0 <= reader.cells[schema.MATCHED_COLUMN].iloc[cell] <= 1:
+        yield f"{schema.CELLS}/{schema.MATCHED_COLUMN} is not a probability"
 
 
 def _of_attention(reader: StoreReader, attention: CellAttention) -> Iterator[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from bi2scope.data.candidates import candidates_text
+from bi2scope.data.store import schema
 from bi2scope.data.store.reader import StoreReader
 from bi2scope.data.training_report import accuracy_sentence
 
@@ -28,6 +29,8 @@ def store_summary(reader: StoreReader) -> list[tuple[str, str]]:
         ("factors", _factors(reader)),
         ("embedding", reader.embedding_method),
         ("pooled", "the model's representation of every cell" if reader.has_pooled else "none"),
+        ("quality", ", ".join(str(name) for name in reader.cells if name not in schema.CELL_COLUMNS) or "none"),
+        ("own pairs", _own_pairs(about.metrics)),
         ("controls", ", ".join(reader.controls) or "none"),
         ("learning", _learning(about.training)),
         ("data digest", about.dataset_digest),
@@ -38,6 +41,16 @@ def store_summary(reader: StoreReader) -> list[tuple[str, str]]:
 
 def _learning(training: dict[str, Any] | None) -> str:
     return accuracy_sentence(training) if training else "the store says nothing of how the model was trained"
+
+
+def _own_pairs(metrics: dict[str, Any] | None) -> str:
+    found = (metrics or {}).get("own_pairs") or {}
+    if found.get("called_matched") is None:
+        return "the store says nothing of what the model makes of them"
+    return (
+        f"{found['called_matched']:.1%} of {found['n_cells']:,} called matched, "
+        f"mean probability {found['mean_probability']:.3f} (training cells are not left out)"
+    )
 
 
 def _factors(reader: StoreReader) -> str:

@@ -13,6 +13,7 @@ from bi2scope.options import with_fields, with_source
 from bi2scope.reporting import report_notes
 
 if TYPE_CHECKING:
+    from bi2scope.model.checkpoint import Trained
     from bi2scope.precompute.build import BuildOptions
 
 _PANEL = "Machine"
@@ -28,6 +29,7 @@ class Contents:
     only_cells: str | None = None
     name: str = ""
     min_overlap: float = 0.8
+    control: list[str] | None = None
 
     def options(self, overwrite: bool) -> BuildOptions:
         """The same as the library takes it.
@@ -35,7 +37,7 @@ class Contents:
         Raises
         ------
         InputError
-            If names of cells or types cannot be read.
+            If names of cells or types, or control models, cannot be read.
         """
         from bi2scope.data.choice import CellChoice, parse_names
         from bi2scope.precompute.build import BuildOptions
@@ -43,7 +45,8 @@ class Contents:
         types = () if self.cell_types is None else parse_names(self.cell_types)
         names = () if self.only_cells is None else parse_names(self.only_cells)
         choice = CellChoice(types, names)
-        return BuildOptions(self.k_max, self.name, overwrite, self.min_overlap, self.floor, choice)
+        controls = _controls(self.control or [])
+        return BuildOptions(self.k_max, self.name, overwrite, self.min_overlap, self.floor, choice, controls)
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,24 @@ class Machine:
     threads: int = 1
     resume: bool = False
     scheduler: str | None = None
+
+
+def _controls(given: list[str]) -> dict[str, Trained]:
+    """Control models by name, from texts NAME=FILE."""
+    from bi2scope.data.errors import InputError
+    from bi2scope.model.checkpoint import load
+
+    controls: dict[str, Trained] = {}
+    for text in given:
+        name, equals, file = text.partition("=")
+        if not (name and equals and file):
+            raise InputError(
+                f"--control is {text}; wanted NAME=FILE.", "For example: --control shuffled=shuffled.safetensors"
+            )
+        if name in controls:
+            raise InputError(f"--control names {name} twice.", "Give every control a name of its own.")
+        controls[name] = load(file)
+    return controls
 
 
 def _machine(flag: str, text: str, **limits: int) -> Any:
@@ -76,6 +97,15 @@ CONTENTS: dict[str, Any] = {
     "name": Annotated[str, typer.Option("--name", help="What the data set is called on the screen.")],
     "min_overlap": Annotated[
         float, typer.Option("--min-overlap", min=0, max=1, help="Share of the model's genes and peaks that are wanted.")
+    ],
+    "control": Annotated[
+        list[str] | None,
+        typer.Option(
+            "--control",
+            metavar="NAME=FILE",
+            help="Checkpoint of `bi2scope train --control`, whose cumulative scores are kept beside the model's; "
+            "may be given again.",
+        ),
     ],
 }
 """Fields of :class:`Contents` and the options that set them."""

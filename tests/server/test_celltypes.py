@@ -1,18 +1,25 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from service import Service, segment
+from stores import RandomModel, tiny_attributes, tiny_multiome, write_store
 
 from bi2scope.data.attention import Cut
 from bi2scope.data.exchange.peaks import dense_rank, lift
 from bi2scope.data.expectation import expected_score
+from bi2scope.data.graph import cell_graph
+from bi2scope.data.store.cells_table import Embedding
 from bi2scope.data.store.reader import StoreReader
 from bi2scope.data.store.schema import SCORE_UNIT, WEIGHT_UNIT
+from bi2scope.data.store.writer import StoreWriter
+from bi2scope.server.app import create_app
+from bi2scope.server.settings import Settings
 from bi2scope.server.wire import PeakScores
 
 
@@ -84,3 +91,26 @@ def test_lift_agrees_with_a_recount(rows: list[tuple[str, int, float]]) -> None:
 def test_ranks_are_dense_and_descending(score: list[float]) -> None:
     order = sorted(set(score), reverse=True)
     assert dense_rank(score).tolist() == [order.index(value) + 1 for value in score]
+
+
+def test_scores_of_a_control_are_those_of_its_own_store(tmp_path: Path) -> None:
+    multiome = tiny_multiome(20)
+    models = [RandomModel.of(multiome, np.random.default_rng(seed)) for seed in (1, 2)]
+    control = write_store(tmp_path / "control.h5", multiome, models[1], tiny_attributes(attention="uniform"))
+    with StoreWriter(tmp_path / "s.h5", multiome, tiny_attributes()) as writer:
+        writer.write_embedding(Embedding(np.zeros((20, 2)), "none"))
+        writer.write_control("uniform attention", control)
+        for cell in range(20):
+            writer.write_cell(models[0].attend(multiome, cell_graph(multiome, cell, cell), 50))
+    with StoreReader.open(tmp_path / "s.h5") as reader, StoreReader.open(control) as alone:
+        service, own = (Service(create_app(Settings(), one)) for one in (reader, alone))
+        assert service.json("/dataset")["controls"] == ["uniform attention"]
+        assert own.json("/dataset")["controls"] == []
+        wanted = own.json("/celltypes/B cell/scores", threshold=0.8, top_k=5)
+        found = service.json("/celltypes/B cell/scores", threshold=0.8, top_k=5, control="uniform attention")
+        assert found == wanted | {"control": "uniform attention"}
+        assert service.json("/celltypes/B cell/scores", threshold=0.8, top_k=5)["control"] is None
+        assert service.get("/celltypes/B cell/scores", control="none").status_code == 404
+        parted = service.get("/celltypes/B cell/scores", control="uniform attention", threshold=0.613)
+        assert parted.status_code == 404
+        assert "threshold of a control" in parted.json()["error"]["message"]
