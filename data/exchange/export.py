@@ -128,12 +128,17 @@ def export(part: Part, kind: Kind, target: Target, overwrite: bool = False) -> N
     assert target.path is not None
     require_absent(target.path, overwrite)
     table = TABLES[kind](part)
-    with replacing(target.path) as temporary:
-        if target.format in WRITERS:
-            WRITERS[target.format](table, temporary)
-        else:
-            with _opened(target.path, temporary) as file:
-                export_to(file, table, target.format)
+    try:
+        with replacing(target.path) as temporary:
+            if target.format in WRITERS:
+                WRITERS[target.format](table, temporary)
+            else:
+                with _opened(target.path, temporary) as file:
+                    export_to(file, table, target.format)
+    except OSError as error:  # those of reading the store are errors of the store by now
+        raise InputError(
+            f"{target.path} cannot be written: {error.strerror or error}.", "Choose another place, or make room there."
+        ) from error
 
 
 def export_to(file: BinaryIO, table: Table, form: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import io
 import tracemalloc
@@ -231,6 +232,17 @@ def test_an_error_leaves_no_file(reader: StoreReader, tmp_path: Path, monkeypatc
     for name in ("a.csv", "a.csv.gz", "a.parquet", "a.bedpe"):
         with pytest.raises(InputError, match="stop here"):
             export(Part.of(reader, Selection()), "links", Target.of("links", tmp_path / name))
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_full_disk_ends_in_a_sentence(reader: StoreReader, tmp_path: Path, monkeypatch) -> None:
+    def full(part: Part, cell: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(links_module, "cell_links", full)
+    for name in ("a.csv.gz", "a.parquet"):
+        with pytest.raises(InputError, match="cannot be written: No space left on device"):
+            export(Part.of(reader, WHOLE), "links", Target.of("links", tmp_path / name))
     assert not list(tmp_path.iterdir())
 
 
