@@ -105,3 +105,13 @@ def test_a_reader_that_has_enough_ends_it_quietly(folder: Path) -> None:
         said = process.stderr.read().decode()
         assert process.wait(60) == 0
     assert "Error" not in said
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no device that is always full")
+def test_a_full_device_at_standard_output_is_told_in_words(folder: Path) -> None:
+    command = [sys.executable, "-m", "bi2scope", "export", str(folder / "store.h5"), "--links", "--out", "-"]
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 2
+    assert "error: Standard output cannot be written: No space left on device." in done.stderr
+    assert "Traceback" not in done.stderr

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bi2scope.data.errors import ConfigurationError
+from bi2scope.data.errors import ConfigurationError, InputError
 from bi2scope.options import with_fields
 
 if TYPE_CHECKING:
@@ -122,5 +122,7 @@ def export(
         try:
             export_to(sys.stdout.buffer, TABLES[kind](part), target.format)
             sys.stdout.buffer.flush()
-        except BrokenPipeError:  # whoever read it has enough, as `head` does
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        except OSError as error:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left would fail again at the exit
+            if not isinstance(error, BrokenPipeError):  # whoever reads a pipe may have enough, as `head` does
+                raise InputError(f"Standard output cannot be written: {error.strerror}.") from error
