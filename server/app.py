@@ -15,7 +15,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Match
 
-from bi2scope.server import cells, celltypes, errors, exports, tf_routes
+from bi2scope.server import cells, celltypes, errors, exports, gene_routes, tf_routes
 from bi2scope.server.answers import CSV, Responses, Served, csv, json
 from bi2scope.server.catalogue import Catalogue
 from bi2scope.server.dataset import dataset_info, program_version
@@ -143,6 +143,7 @@ def get_scores_csv(catalogue: Served, cell_type: str, query: Annotated[CutQuery,
 
 
 router.include_router(tf_routes.router)
+router.include_router(gene_routes.router)
 
 
 def no_such_address(request: Request) -> Response:

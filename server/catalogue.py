@@ -64,6 +64,16 @@ class Catalogue:
                     places[name.casefold()].append(position)
         return dict(places)
 
+    @functools.cached_property
+    def folded_genes(self) -> tuple[list[str], list[str]]:
+        """Ids and symbols of all genes in folded case."""
+        return [name.casefold() for name in self.gene_id], [name.casefold() for name in self.gene_name]
+
+    @functools.cached_property
+    def folded_peaks(self) -> list[str]:
+        """Names of all peaks in folded case."""
+        return [name.casefold() for name in self.peak]
+
     def gene_positions(self, name: str) -> Ints:
         """Positions of the genes with that id or symbol, whatever the case; several may share a symbol.
 

@@ -41,6 +41,7 @@ WANTED = {
     "head": "a whole number from 0 up",
     "chromosome": "the name of a chromosome, of at most 200 letters",
     "gene": "the id or the symbol of a gene, of at most 200 letters",
+    "query": "the beginning of a name, or a place such as chr1:1,000-2,000, of at most 200 letters",
     "limit": f"a whole number from 0 to {MAX_ROWS}",
     "cell_type": "the name of a cell type, of at most 500 letters",
     "prefix": "the first letters of a cell's name, at most 500",
@@ -164,6 +165,13 @@ class MatrixQuery(TrackQuery):
     cell_type: list[str] = _parameter(
         "cell_type", "Which cell types, once for each; all unless given", [], max_length=MAX_ROWS
     )
+
+
+class NamesQuery(Query):
+    """Which genes, or peaks, to offer while a name is typed."""
+
+    query: str | None = _parameter("query", "What was typed, whatever the case", None, max_length=200)
+    limit: int = _parameter("limit", "Most to return", 20, ge=0, le=MAX_ROWS)
 
 
 class CellsQuery(Query):

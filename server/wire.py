@@ -1,7 +1,8 @@
 """What travels between service and screen: every body of ``/api/v1``, as pydantic models.
 
-The dashboard imports this module and ``wire_tf`` of the server, and no other. Tables travel as columns: one list per
-column, all of one length, in the row order stated. Coordinates are 0-based, half-open; distances are in base pairs.
+The dashboard imports this module, ``wire_tf`` and ``wire_genes`` of the server, and no other. Tables travel as columns:
+one list per column, all of one length, in the row order stated. Coordinates are 0-based, half-open; distances are in
+base pairs.
 
 The address of each body (``.csv`` after the path gives the same rows as CSV)::
 
@@ -16,7 +17,8 @@ The address of each body (``.csv`` after the path gives the same rows as CSV)::
     GET  /api/v1/celltypes/{cell_type}/scores[.csv]?threshold=&top_k=&layer=&head=&control=   (control: not of .csv)
                                                                PeakScores
 
-Those of TF-binding tracks stand in :mod:`bi2scope.server.wire_tf`.
+Those of TF-binding tracks stand in :mod:`bi2scope.server.wire_tf`, those of genes and peaks in
+:mod:`bi2scope.server.wire_genes`.
 
 Any error, of any status, has the body :class:`ErrorBody`.
 """

@@ -11,7 +11,7 @@ import pytest
 from service import Service
 
 from bi2scope.data.store.reader import StoreReader
-from bi2scope.server import wire, wire_tf
+from bi2scope.server import wire, wire_genes, wire_tf
 from bi2scope.server.params import WANTED
 
 PAGE = (Path(__file__).parents[2] / "docs" / "api.md").read_text()
@@ -54,6 +54,8 @@ def test_every_parameter_and_column_is_named() -> None:
         wire.CellSummary,
         wire.Embedding,
         wire.ErrorDetail,
+        wire_genes.GeneColumns,
+        wire_genes.PeakColumns,
     )
     wanted = {name for model in models for name in model.model_fields} | set(WANTED)
     assert not wanted - named

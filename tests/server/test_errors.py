@@ -13,7 +13,16 @@ from bi2scope.data import errors as tree
 from bi2scope.data.store.reader import StoreReader
 from bi2scope.server.app import create_app
 from bi2scope.server.errors import STATUS, UploadTooLargeError, status_of
-from bi2scope.server.params import WANTED, CellsQuery, HeatmapQuery, HeldTrackQuery, LinksQuery, MatrixQuery
+from bi2scope.server.params import (
+    WANTED,
+    CellsQuery,
+    HeatmapQuery,
+    HeldTrackQuery,
+    LinksQuery,
+    MatrixQuery,
+    NamesQuery,
+    ScoresQuery,
+)
 from bi2scope.server.settings import Settings
 
 
@@ -123,6 +132,8 @@ def test_every_parameter_says_what_it_takes() -> None:
         **HeatmapQuery.model_fields,
         **HeldTrackQuery.model_fields,
         **MatrixQuery.model_fields,
+        **ScoresQuery.model_fields,
+        **NamesQuery.model_fields,
     }
     assert {*fields, *CellsQuery.model_fields} == set(WANTED)
     for name, field in [*fields.items(), *CellsQuery.model_fields.items()]:
