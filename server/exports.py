@@ -10,10 +10,15 @@ from urllib.parse import quote, urlencode
 import numpy as np
 
 from bi2scope.data.attention import Cut
+from bi2scope.data.exchange.columns import repeated
 from bi2scope.data.exchange.comments import LIFT, RANK, SUMS, cut_lines, origin_lines
-from bi2scope.data.exchange.csv import csv_stream
+from bi2scope.data.exchange.csv import csv_head, csv_rows, csv_stream
+from bi2scope.server.catalogue import Catalogue
 from bi2scope.server.celltypes import peak_rows
+from bi2scope.server.maps import MapSlice, pair_columns
+from bi2scope.server.params import MapQuery
 from bi2scope.server.wire import LinkTable, PeakScores
+from bi2scope.server.wire_genes import MapColumns
 from bi2scope.server.wire_tf import Gain, Measure, Table, TrackComparison, TrackMatrix
 
 if TYPE_CHECKING:
@@ -158,6 +163,28 @@ def matrix_csv(reader: StoreReader, matrix: TrackMatrix) -> Iterator[bytes]:
         *matrix.notes,
     ]
     return csv_stream(comments, columns)
+
+
+def map_csv(catalogue: Catalogue, chosen: MapSlice, query: MapQuery) -> Iterator[bytes]:
+    """Pairs of a regulatory map as CSV; the columns of ``MapColumns`` after the cell type's."""
+    reader = catalogue.reader
+    kept = Cut(reader.attributes.floor, reader.attributes.k_max)
+    asked = {name: getattr(query, name) for name in ("gene", "peak", "region")}
+    comments = [
+        *_origin(reader),
+        f"cell type: {chosen.cell_type}",
+        f"cells: {len(reader.cells_of(chosen.cell_type))}",
+        *cut_lines(reader.attributes, kept, layer=query.layer, head=query.head, truncated=chosen.truncated),
+        *(f"{name}: {value}" for name, value in asked.items() if value),
+        f"pairs: those linked in {chosen.stored.least_cells} or more of the cells",
+        "n_cells: cells with the link; n_both: cells in which gene and peak both have a count",
+        "mean_score, mean_weight: over the cells with the link",
+        *([] if query.limit is None else [f"the first {query.limit} pairs at most"]),
+        f"view: {view_address(view='celltype', cell_type=chosen.cell_type, layer=query.layer, head=query.head)}",
+    ]
+    yield csv_head(comments, ["cell_type", *MapColumns.model_fields])
+    for pairs in chosen.first(query.limit):
+        yield from csv_rows({"cell_type": repeated(chosen.cell_type, len(pairs)), **pair_columns(catalogue, pairs)})
 
 
 def _origin(reader: StoreReader) -> list[str]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from bi2scope.data.errors import RegionError
+from bi2scope.data.errors import NotFoundError, RegionError
 from bi2scope.data.regions import parse_peak_name
 from bi2scope.server.catalogue import Catalogue
 from bi2scope.server.wire import ChromosomeSpan
@@ -77,3 +77,23 @@ def locus(catalogue: Catalogue, text: str) -> Locus:
             raise
         return Locus(catalogue.chromosome(text))
     return Locus(catalogue.chromosome(chromosome), start, end)
+
+
+def peak_position(catalogue: Catalogue, name: str) -> int:
+    """Position of the peak of that name, in any of the three spellings, with or without ``chr``.
+
+    Raises
+    ------
+    RegionError
+        If it is no name of a peak.
+    NotFoundError
+        If the data set has nothing on that chromosome, or no such peak; offers those nearest in place.
+    """
+    chromosome, start, end = parse_place(name)
+    span = catalogue.chromosome(chromosome)
+    own = slice(span.peak_start, span.peak_stop)
+    distance = np.abs(catalogue.peak_start[own] - start) + np.abs(catalogue.peak_end[own] - end)
+    order = np.argsort(distance, kind="stable")[:3]
+    if not len(order) or distance[order[0]]:
+        raise NotFoundError("peak", name, catalogue.peak[own][order])
+    return span.peak_start + int(order[0])

@@ -41,6 +41,8 @@ WANTED = {
     "head": "a whole number from 0 up",
     "chromosome": "the name of a chromosome, of at most 200 letters",
     "gene": "the id or the symbol of a gene, of at most 200 letters",
+    "peak": "the name of a peak, such as chr1:1000-2000, of at most 200 letters",
+    "region": "a chromosome or a place on it, such as chr1:1,000-2,000, of at most 200 letters",
     "query": "the beginning of a name, or a place such as chr1:1,000-2,000, of at most 200 letters",
     "limit": f"a whole number from 0 to {MAX_ROWS}",
     "cell_type": "the name of a cell type, of at most 500 letters",
@@ -88,15 +90,20 @@ class Query(BaseModel):
         return {name: value for name, value in given.items() if value != ""} if isinstance(given, dict) else given
 
 
-class CutQuery(Query):
+class HeadQuery(Query):
+    """One layer and head of the model."""
+
+    layer: int = _parameter("layer", "Layer of the model", 0, ge=0, le=MOST)
+    head: int = _parameter("head", "Head of the layer", 0, ge=0, le=MOST)
+
+
+class CutQuery(HeadQuery):
     """Threshold and k, and the layer and head they cut."""
 
     threshold: float = _parameter("threshold", "Links with a score above this stay", FLOOR, ge=FLOOR, le=1)
     top_k: int | None = _parameter(
         "top_k", "Links of this rank or better in their gene's row stay", None, ge=1, le=MOST
     )
-    layer: int = _parameter("layer", "Layer of the model", 0, ge=0, le=MOST)
-    head: int = _parameter("head", "Head of the layer", 0, ge=0, le=MOST)
 
     @property
     def cut(self) -> Cut:
@@ -165,6 +172,20 @@ class MatrixQuery(TrackQuery):
     cell_type: list[str] = _parameter(
         "cell_type", "Which cell types, once for each; all unless given", [], max_length=MAX_ROWS
     )
+
+
+class MapQuery(HeadQuery):
+    """Which pairs of a regulatory map."""
+
+    gene: str | None = _parameter("gene", "Only pairs of this gene, whatever the case", None, max_length=200)
+    peak: str | None = _parameter("peak", "Only pairs of this peak", None, max_length=200)
+    region: str | None = _parameter("region", "Only pairs whose peak overlaps this place", None, max_length=200)
+    limit: int | None = _parameter("limit", "Most pairs to return", None, ge=0, le=MAX_ROWS)
+
+    @property
+    def everything(self) -> bool:
+        """Whether no pair is left out but by the limit."""
+        return self.gene is None and self.peak is None and self.region is None
 
 
 class NamesQuery(Query):

@@ -4,6 +4,8 @@ The address of each (``.csv`` after the path gives the same rows as CSV)::
 
     GET  /api/v1/genes?query=&limit=                           GeneNames
     GET  /api/v1/peaks?query=&limit=                           PeakNames
+    GET  /api/v1/celltypes/{cell_type}/map[.csv]?gene=&peak=&region=&layer=&head=&limit=
+                                                               RegulatoryMap
 """
 
 from __future__ import annotations
@@ -50,3 +52,39 @@ class PeakNames(Wire):
     n_found: int = Field(description="Peaks that match, whether or not they are all returned")
     limited: bool = Field(description="Fewer are returned than match, because of `limit`")
     peaks: PeakColumns
+
+
+class MapColumns(Wire):
+    """Pairs of a gene and a peak, by gene and then by peak, in genome order."""
+
+    gene_id: list[str]
+    gene_name: list[str]
+    gene_chrom: list[str]
+    gene_tss: list[int]
+    gene_strand: list[str]
+    peak: list[str]
+    peak_chrom: list[str]
+    peak_start: list[int]
+    peak_end: list[int]
+    distance_to_tss: list[int]
+    n_cells: list[int] = Field(description="Cells of the type with the link")
+    n_both: list[int] = Field(description="Cells of the type in which gene and peak both have a count")
+    mean_score: list[float] = Field(description="Over the cells with the link")
+    mean_weight: list[float] = Field(description="Over the cells with the link")
+
+
+class RegulatoryMap(Wire):
+    """The regulatory map of a cell type over all links that the store keeps, or a part of it."""
+
+    cell_type: str
+    n_cells: int = Field(description="Cells of the type")
+    least_cells: int = Field(description="Cells that a pair must be linked in to be on the map")
+    layer: int
+    head: int
+    gene: str | None
+    peak: str | None
+    region: str | None
+    n_pairs: int = Field(description="Pairs that were asked for, whether or not they are all returned")
+    truncated: bool = Field(description="Links were cut off at k_max when the store was made: pairs may have had more")
+    limited: bool = Field(description="Fewer are returned than there are, because of `limit`")
+    pairs: MapColumns

@@ -40,7 +40,8 @@ def test_the_description_names_every_address_and_every_parameter(service: Servic
             "health", "dataset", "cells", "embedding", "cells/{cell_id}/links", "cells/{cell_id}/links.csv",
             "cells/{cell_id}/heatmap", "celltypes/{cell_type}/scores", "celltypes/{cell_type}/scores.csv",
             "celltypes/{cell_type}/tf", "celltypes/{cell_type}/tf.csv", "tracks", "tracks/{track_id}", "tf/matrix",
-            "tf/matrix.csv", "genes", "peaks",
+            "tf/matrix.csv", "genes", "peaks", "celltypes/{cell_type}/map",
+            "celltypes/{cell_type}/map.csv",
         )
     }  # fmt: skip
     for path in description["paths"].values():

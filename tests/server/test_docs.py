@@ -56,6 +56,8 @@ def test_every_parameter_and_column_is_named() -> None:
         wire.ErrorDetail,
         wire_genes.GeneColumns,
         wire_genes.PeakColumns,
+        wire_genes.MapColumns,
+        wire_genes.RegulatoryMap,
     )
     wanted = {name for model in models for name in model.model_fields} | set(WANTED)
     assert not wanted - named

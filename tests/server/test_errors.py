@@ -19,6 +19,7 @@ from bi2scope.server.params import (
     HeatmapQuery,
     HeldTrackQuery,
     LinksQuery,
+    MapQuery,
     MatrixQuery,
     NamesQuery,
     ScoresQuery,
@@ -134,6 +135,7 @@ def test_every_parameter_says_what_it_takes() -> None:
         **MatrixQuery.model_fields,
         **ScoresQuery.model_fields,
         **NamesQuery.model_fields,
+        **MapQuery.model_fields,
     }
     assert {*fields, *CellsQuery.model_fields} == set(WANTED)
     for name, field in [*fields.items(), *CellsQuery.model_fields.items()]:
