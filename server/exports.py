@@ -10,7 +10,7 @@ from urllib.parse import quote, urlencode
 import numpy as np
 
 from bi2scope.data.attention import Cut
-from bi2scope.data.exchange.columns import repeated
+from bi2scope.data.exchange.columns import Column, repeated
 from bi2scope.data.exchange.comments import LIFT, RANK, SUMS, cut_lines, origin_lines
 from bi2scope.data.exchange.csv import csv_head, csv_rows, csv_stream
 from bi2scope.server.catalogue import Catalogue
@@ -18,7 +18,7 @@ from bi2scope.server.celltypes import peak_rows
 from bi2scope.server.maps import MapSlice, pair_columns
 from bi2scope.server.params import MapQuery
 from bi2scope.server.wire import LinkTable, PeakScores
-from bi2scope.server.wire_genes import MapColumns
+from bi2scope.server.wire_genes import GeneLinks, MapColumns
 from bi2scope.server.wire_tf import Gain, Measure, Table, TrackComparison, TrackMatrix
 
 if TYPE_CHECKING:
@@ -187,16 +187,37 @@ def map_csv(catalogue: Catalogue, chosen: MapSlice, query: MapQuery) -> Iterator
         yield from csv_rows({"cell_type": repeated(chosen.cell_type, len(pairs)), **pair_columns(catalogue, pairs)})
 
 
+def gene_links_csv(reader: StoreReader, table: GeneLinks) -> Iterator[bytes]:
+    """Links of a gene across a cell type as CSV; the columns of ``GeneLinkColumns`` after the cell type's."""
+    n_rows = len(table.links.rank)
+    columns: dict[str, Column] = {
+        "cell_type": repeated(table.cell_type, n_rows),
+        **{name: np.asarray(getattr(table.links, name)) for name in type(table.links).model_fields},
+    }
+    comments = [
+        *_origin(reader),
+        f"cell type: {table.cell_type}",
+        f"cells: {table.n_cells}, with a count of the gene: {table.n_cells_expressing},"
+        f" with a link: {table.n_cells_linked}",
+        *_cut_lines(reader, table),
+        f"gene: {table.gene}",
+        f"links: {table.n_links}",
+        *([f"the first {n_rows} links only"] if table.limited else []),
+        f"view: {view_address(view='celltype', cell_type=table.cell_type, **_cut_of(table))}",
+    ]
+    return csv_stream(comments, columns)
+
+
 def _origin(reader: StoreReader) -> list[str]:
     return origin_lines(reader.attributes)
 
 
-def _cut_lines(reader: StoreReader, body: LinkTable | PeakScores) -> list[str]:
+def _cut_lines(reader: StoreReader, body: LinkTable | PeakScores | GeneLinks) -> list[str]:
     cut = Cut(body.threshold, body.top_k)
     return cut_lines(reader.attributes, cut, layer=body.layer, head=body.head, truncated=body.truncated)
 
 
-def _cut_of(body: LinkTable | PeakScores) -> dict[str, Any]:
+def _cut_of(body: LinkTable | PeakScores | GeneLinks) -> dict[str, Any]:
     return {"threshold": body.threshold, "k": body.top_k, "layer": body.layer, "head": body.head}
 
 

@@ -7,10 +7,10 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from starlette.responses import Response, StreamingResponse
 
-from bi2scope.server import exports, maps, names
+from bi2scope.server import exports, gene_links, maps, names
 from bi2scope.server.answers import CSV, Served, csv, json
-from bi2scope.server.params import MAX_ROWS, MapQuery, NamesQuery
-from bi2scope.server.wire_genes import GeneNames, PeakNames, RegulatoryMap
+from bi2scope.server.params import MAX_ROWS, GeneLinksQuery, MapQuery, NamesQuery
+from bi2scope.server.wire_genes import GeneLinks, GeneNames, PeakNames, RegulatoryMap
 
 router = APIRouter()
 
@@ -39,3 +39,19 @@ def get_map_csv(catalogue: Served, cell_type: str, query: Annotated[MapQuery, Qu
     chosen = maps.map_slice(catalogue, cell_type, query)
     name = exports.attachment("bi2scope", "map", chosen.cell_type, query.gene, query.peak, query.region)
     return csv(exports.map_csv(catalogue, chosen, query), name)
+
+
+@router.get("/celltypes/{cell_type:path}/genes/{gene:path}/links", response_model=GeneLinks)
+def get_gene_links(catalogue: Served, cell_type: str, gene: str, query: Annotated[GeneLinksQuery, Query()]) -> Response:
+    """Links of one gene in every cell of a type, by cell and then by rank."""
+    return json(gene_links.gene_links(catalogue, cell_type, gene, query, MAX_ROWS))
+
+
+@router.get("/celltypes/{cell_type:path}/genes/{gene:path}/links.csv", response_class=StreamingResponse, responses=CSV)
+def get_gene_links_csv(
+    catalogue: Served, cell_type: str, gene: str, query: Annotated[GeneLinksQuery, Query()]
+) -> Response:
+    """The same links as CSV, all of them unless there is a limit."""
+    table = gene_links.gene_links(catalogue, cell_type, gene, query, None)
+    name = exports.attachment("bi2scope", "links", table.cell_type, table.gene)
+    return csv(exports.gene_links_csv(catalogue.reader, table), name)

@@ -174,6 +174,12 @@ class MatrixQuery(TrackQuery):
     )
 
 
+class GeneLinksQuery(CutQuery):
+    """Which links of a gene across the cells of a type."""
+
+    limit: int | None = _parameter("limit", "Most links to return", None, ge=0, le=MAX_ROWS)
+
+
 class MapQuery(HeadQuery):
     """Which pairs of a regulatory map."""
 

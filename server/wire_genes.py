@@ -6,6 +6,8 @@ The address of each (``.csv`` after the path gives the same rows as CSV)::
     GET  /api/v1/peaks?query=&limit=                           PeakNames
     GET  /api/v1/celltypes/{cell_type}/map[.csv]?gene=&peak=&region=&layer=&head=&limit=
                                                                RegulatoryMap
+    GET  /api/v1/celltypes/{cell_type}/genes/{gene}/links[.csv]?threshold=&top_k=&layer=&head=&limit=
+                                                               GeneLinks
 """
 
 from __future__ import annotations
@@ -88,3 +90,37 @@ class RegulatoryMap(Wire):
     truncated: bool = Field(description="Links were cut off at k_max when the store was made: pairs may have had more")
     limited: bool = Field(description="Fewer are returned than there are, because of `limit`")
     pairs: MapColumns
+
+
+class GeneLinkColumns(Wire):
+    """Links of one gene, by cell in the order of the data set and then by rank."""
+
+    gene_id: list[str]
+    gene_name: list[str]
+    cell_id: list[str]
+    peak: list[str]
+    peak_chrom: list[str]
+    peak_start: list[int]
+    peak_end: list[int]
+    distance_to_tss: list[int]
+    logit: list[float]
+    score: list[float]
+    rank: list[int]
+
+
+class GeneLinks(Wire):
+    """Links of one gene in every cell of a type that survive threshold and k."""
+
+    cell_type: str
+    gene: str = Field(description="Symbol of the gene; genes that share it follow each other")
+    layer: int
+    head: int
+    threshold: float
+    top_k: int | None
+    n_cells: int = Field(description="Cells of the type")
+    n_cells_expressing: int = Field(description="Cells of the type with a non-zero count of the gene")
+    n_cells_linked: int = Field(description="Cells of the type with at least one link of the gene")
+    n_links: int = Field(description="Links that survive, whether or not they are all returned")
+    truncated: bool = Field(description="Links that would survive were cut off at k_max when the store was made")
+    limited: bool = Field(description="Fewer are returned than survive, because of `limit`")
+    links: GeneLinkColumns

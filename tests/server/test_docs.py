@@ -58,6 +58,8 @@ def test_every_parameter_and_column_is_named() -> None:
         wire_genes.PeakColumns,
         wire_genes.MapColumns,
         wire_genes.RegulatoryMap,
+        wire_genes.GeneLinkColumns,
+        wire_genes.GeneLinks,
     )
     wanted = {name for model in models for name in model.model_fields} | set(WANTED)
     assert not wanted - named
