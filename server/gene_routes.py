@@ -7,10 +7,10 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from starlette.responses import Response, StreamingResponse
 
-from bi2scope.server import exports, gene_links, maps, names
+from bi2scope.server import exports, gene_links, maps, names, why
 from bi2scope.server.answers import CSV, Served, csv, json
-from bi2scope.server.params import MAX_ROWS, GeneLinksQuery, MapQuery, NamesQuery
-from bi2scope.server.wire_genes import GeneLinks, GeneNames, PeakNames, RegulatoryMap
+from bi2scope.server.params import MAX_ROWS, GeneLinksQuery, MapQuery, NamesQuery, WhyQuery
+from bi2scope.server.wire_genes import GeneLinks, GeneNames, PeakNames, RegulatoryMap, Why
 
 router = APIRouter()
 
@@ -55,3 +55,9 @@ def get_gene_links_csv(
     table = gene_links.gene_links(catalogue, cell_type, gene, query, None)
     name = exports.attachment("bi2scope", "links", table.cell_type, table.gene)
     return csv(exports.gene_links_csv(catalogue.reader, table), name)
+
+
+@router.get("/cells/{cell_id:path}/why", response_model=Why)
+def get_why(catalogue: Served, cell_id: str, query: Annotated[WhyQuery, Query()]) -> Response:
+    """Why a gene attends to a peak in one cell: the terms of the logit, and the peaks beside it in the row."""
+    return json(why.why(catalogue, cell_id, query))

@@ -180,6 +180,13 @@ class GeneLinksQuery(CutQuery):
     limit: int | None = _parameter("limit", "Most links to return", None, ge=0, le=MAX_ROWS)
 
 
+class WhyQuery(HeadQuery):
+    """Which link of a cell to take apart."""
+
+    gene: str = _required("gene", "Its gene, whatever the case", max_length=200)
+    peak: str = _required("peak", "Its peak", max_length=200)
+
+
 class MapQuery(HeadQuery):
     """Which pairs of a regulatory map."""
 

@@ -8,6 +8,7 @@ The address of each (``.csv`` after the path gives the same rows as CSV)::
                                                                RegulatoryMap
     GET  /api/v1/celltypes/{cell_type}/genes/{gene}/links[.csv]?threshold=&top_k=&layer=&head=&limit=
                                                                GeneLinks
+    GET  /api/v1/cells/{cell_id}/why?gene=&peak=&layer=&head=  Why
 """
 
 from __future__ import annotations
@@ -124,3 +125,47 @@ class GeneLinks(Wire):
     truncated: bool = Field(description="Links that would survive were cut off at k_max when the store was made")
     limited: bool = Field(description="Fewer are returned than survive, because of `limit`")
     links: GeneLinkColumns
+
+
+class RivalColumns(Wire):
+    """Peaks beside a link in its gene's row, by rank."""
+
+    peak: list[str]
+    peak_chrom: list[str]
+    peak_start: list[int]
+    peak_end: list[int]
+    distance_to_tss: list[int]
+    peak_count: list[float]
+    static: list[float]
+    gene_count_term: list[float]
+    peak_count_term: list[float]
+    interaction: list[float]
+    logit: list[float]
+    score: list[float]
+    rank: list[int]
+
+
+class Why(Wire):
+    """The logit of one gene and one peak in one cell as the sum of four terms, and its rivals in the row."""
+
+    cell_id: str
+    cell_type: str
+    layer: int
+    head: int
+    gene_id: str
+    gene_name: str
+    peak: str
+    distance_to_tss: int
+    gene_count: float
+    peak_count: float
+    counts: str = Field(description="How the model reads counts: raw, or log1p")
+    static: float = Field(description="Of gene and peak alone, without their counts")
+    gene_count_term: float = Field(description="What the gene's count adds")
+    peak_count_term: float = Field(description="What the peak's count adds")
+    interaction: float = Field(description="What both counts together add")
+    logit: float = Field(description="The sum of the four terms")
+    score: float
+    rank: int = Field(description="Among all candidates of the gene in the cell, 1 is the highest logit")
+    n_candidates: int = Field(description="Peaks of the cell that the gene may attend to")
+    n_above: int = Field(description="Those of them with a logit above 0")
+    rivals: RivalColumns = Field(description="Up to five peaks above and five below in the row")

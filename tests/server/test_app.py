@@ -41,7 +41,7 @@ def test_the_description_names_every_address_and_every_parameter(service: Servic
             "cells/{cell_id}/heatmap", "celltypes/{cell_type}/scores", "celltypes/{cell_type}/scores.csv",
             "celltypes/{cell_type}/tf", "celltypes/{cell_type}/tf.csv", "tracks", "tracks/{track_id}", "tf/matrix",
             "tf/matrix.csv", "genes", "peaks", "celltypes/{cell_type}/map",
-            "celltypes/{cell_type}/map.csv", "celltypes/{cell_type}/genes/{gene}/links",
+            "cells/{cell_id}/why", "celltypes/{cell_type}/map.csv", "celltypes/{cell_type}/genes/{gene}/links",
             "celltypes/{cell_type}/genes/{gene}/links.csv",
         )
     }  # fmt: skip

@@ -4,19 +4,38 @@ from __future__ import annotations
 
 import re
 import shlex
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from service import Service
+from stores import tiny_store
 
 from bi2scope.data.store.reader import StoreReader
 from bi2scope.server import wire, wire_genes, wire_tf
+from bi2scope.server.app import create_app
 from bi2scope.server.params import WANTED
+from bi2scope.server.settings import Settings
 
 PAGE = (Path(__file__).parents[2] / "docs" / "api.md").read_text()
 LINES = re.findall(r"^    (curl .*)$", PAGE, flags=re.MULTILINE)
 HOST = "http://127.0.0.1:8050"
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """A store with factors, as the demo's has."""
+    with StoreReader.open(tiny_store(tmp_path_factory.mktemp("store") / "s.h5", n_cells=12, factors=True)) as reader:
+        yield Service(create_app(Settings(), reader))
+
+
+@pytest.fixture(scope="module")
+def pair(service: Service) -> tuple[str, str, str]:
+    """A cell, and a gene and a peak of it on one chromosome."""
+    cell = service.json("/cells", limit=1)["cells"][0]["cell_id"]
+    links = service.json(f"/cells/{cell}/links")["links"]
+    return cell, links["gene_name"][0], links["peak"][0]
 
 
 def address(line: str) -> str:
@@ -24,9 +43,9 @@ def address(line: str) -> str:
 
 
 @pytest.mark.parametrize("line", LINES)
-def test_every_line_runs(service: Service, reader: StoreReader, line: str) -> None:
-    path = address(line).replace("GAGAGAAAACCT", str(reader.cells.index[0])).replace("K562", "B cell")
-    path = path.replace("GAPDH", "GENE7")
+def test_every_line_runs(service: Service, pair: tuple[str, str, str], line: str) -> None:
+    path = address(line).replace("GAGAGAAAACCT", pair[0]).replace("K562", "B cell")
+    path = path.replace("GAPDH", pair[1]).replace("PEAK", pair[2])
     if "TRACK" in path or "/tracks/" in path:
         kept = service.ask("POST", "/api/v1/tracks", files={"file": ("held.bed", b"chr1\t0\t99999\n")})
         path = path.replace("TRACK", kept.json()["track_id"])
@@ -60,6 +79,8 @@ def test_every_parameter_and_column_is_named() -> None:
         wire_genes.RegulatoryMap,
         wire_genes.GeneLinkColumns,
         wire_genes.GeneLinks,
+        wire_genes.Why,
+        wire_genes.RivalColumns,
     )
     wanted = {name for model in models for name in model.model_fields} | set(WANTED)
     assert not wanted - named
