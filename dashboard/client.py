@@ -129,11 +129,14 @@ class Client:
         return await self._get(PeakScores, f"/celltypes/{quoted(cell_type)}/scores", cut.parameters())
 
     async def compare_track(
-        self, cell_type: str, cut: Cut, definition: Definition, name: str, bed: bytes
+        self, cell_type: str, cut: Cut, definition: Definition, name: str, bed: bytes, *, chance: bool = True
     ) -> TrackComparison:
-        """A BED file beside the cumulative scores of a cell type."""
+        """A BED file beside the cumulative scores of a cell type.
+
+        Intervals and null models take the service longest; ``chance=False`` leaves them out.
+        """
         path = f"/celltypes/{quoted(cell_type)}/tf"
-        parameters = cut.parameters() | {"definition": definition, "draws": 0}
+        parameters = cut.parameters() | {"definition": definition} | ({} if chance else {"draws": 0})
         return await self._ask(TrackComparison, "POST", path, params=parameters, files={"file": (name, bed)})
 
     async def track_csv(self, cell_type: str, cut: Cut, definition: Definition, name: str, bed: bytes) -> str:

@@ -23,20 +23,6 @@ from bi2scope.server.wire_tf import TrackComparison
 HEIGHT = 210
 """Height of each of the two tracks, in pixels."""
 
-MEANINGS = {
-    "cosine": ("Cosine", "Angle between the two tracks; 1 is the same shape. High peaks dominate."),
-    "cosine_of_ranks": (
-        "Cosine of ranks",
-        "The same on ranks. Ranks are all positive, so even unrelated tracks reach about 0.75.",
-    ),
-    "pearson": ("Pearson", "Linear correlation over all peaks; 0 is none."),
-    "jaccard_top_n": (
-        "Jaccard, top {top_n:,}",
-        "Shared part of the {top_n:,} highest peaks of either track; 1 is the same set.",
-    ),
-}
-"""Name and meaning of each measure of :class:`~bi2scope.server.wire.TrackComparison`."""
-
 
 def side(types: Sequence[CellTypeSummary], chosen: str | None, definition: Definition, most: int) -> Parts:
     """Controls of the view: the BED, the type, the definition."""
@@ -78,7 +64,7 @@ def side(types: Sequence[CellTypeSummary], chosen: str | None, definition: Defin
 
 
 def panel() -> Parts:
-    """The main part: the two tracks, the measures."""
+    """The main part: the two tracks, what the measures say, the measures as a figure and a table."""
     return [
         html.H2("TF binding beside cumulative scores"),
         html.Div(id=ids.TF_NOTICE),
@@ -88,7 +74,17 @@ def panel() -> Parts:
                 busy(graph(ids.TF_TRACKS, "tf-binding", style={"height": height_of(2, HEIGHT)}), ids.TF_TRACKS),
                 dcc.Store(id=ids.TF_DRAWN),
                 dcc.Store(id=ids.TF_WINDOW),
-                html.Div(id=ids.TF_MEASURES),
+                dcc.Store(id=ids.TF_ASKED),
+                dcc.Store(id=ids.TF_IDLE),
+                html.H3("Does attention say more than accessibility?", className="spaced"),
+                html.Div(id=ids.TF_WORDS, className="verdict"),
+                html.Div(
+                    [
+                        busy(graph(ids.TF_FOREST, "tf-measures", wheel=False), ids.TF_FOREST),
+                        html.Div(id=ids.TF_MEASURES, className="measures-box"),
+                    ],
+                    className="forest-and-table",
+                ),
                 dmc.Button("Download both tracks CSV", id=ids.TF_SAVE, mt="md", color="#1864ab"),
                 dcc.Download(id=ids.TF_FILE),
             ],
@@ -158,37 +154,3 @@ def summary(comparison: TrackComparison) -> str:
         f"{comparison.n_intervals_used:,} of {comparison.n_intervals:,} intervals overlap a measured peak; "
         f"{comparison.n_peaks_bound:,} of {len(comparison.columns.tf):,} peaks are bound. {source}"
     )
-
-
-def figure_text(value: float | None) -> str:
-    """A measure to three places; a dash where it is not defined (a track without variation)."""
-    return "–" if value is None else f"{value:.3f}"
-
-
-def measures_table(comparison: TrackComparison) -> dmc.Table:
-    """The four measures, beside the same for accessibility alone, with what each means."""
-    rows = [
-        dmc.TableTr(
-            [
-                dmc.TableTd(name.format(top_n=comparison.top_n), fw=600),
-                dmc.TableTd(figure_text(getattr(comparison, measure)), ta="right"),
-                dmc.TableTd(figure_text(getattr(comparison, f"accessibility_{measure}")), ta="right"),
-                dmc.TableTd(meaning.format(top_n=comparison.top_n), c="dimmed"),
-            ]
-        )
-        for measure, (name, meaning) in MEANINGS.items()
-    ]
-    head = dmc.TableThead(
-        dmc.TableTr(
-            [
-                dmc.TableTh("TF binding against"),
-                dmc.TableTh("cumulative score", ta="right"),
-                dmc.TableTh("accessibility alone", ta="right"),
-                dmc.TableTh("Meaning"),
-            ]
-        )
-    )
-    note = dmc.TableCaption(
-        "Where the two columns agree, the attention says no more than that open peaks are bound more often."
-    )
-    return dmc.Table([head, dmc.TableTbody(rows), note], tabularNums=True, withTableBorder=True, maw=900, mt="md")

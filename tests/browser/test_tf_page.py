@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from playwright.sync_api import FilePayload, expect
 
+from bi2scope.dashboard.measures import MEANINGS
 from bi2scope.data.store.reader import StoreReader
 
 if TYPE_CHECKING:
@@ -27,19 +28,23 @@ def payload(name: str, content: bytes) -> FilePayload:
     return {"name": name, "mimeType": "text/plain", "buffer": content}
 
 
-def test_two_tracks_and_four_measures_beside_accessibility(watched: Watched, reader: StoreReader) -> None:
+def test_two_tracks_and_the_measures_with_what_chance_gives(watched: Watched, reader: StoreReader) -> None:
     page, bed = watched.page, bed_of(reader, 3)
     watched.open("?view=tf&threshold=0.6&k=5")
     page.set_input_files("#bed input[type=file]", files=payload("sites.bed", bed))
     expect(page.locator("#tf-tracks .scatterlayer .trace")).to_have_count(2)
     url = f"{watched.address}/api/v1/celltypes/{reader.cell_types[0]}/tf"
     served = watched.post(url, {"threshold": 0.6, "top_k": 5}, "sites.bed", bed)
-    rows = page.locator("#tf-measures tbody tr")
-    expect(rows).to_have_count(4)
-    for i, measure in enumerate(("cosine", "cosine_of_ranks", "pearson", "jaccard_top_n")):
-        cells = rows.nth(i).locator("td")
-        expect(cells.nth(1)).to_have_text(f"{served[measure]:.3f}")
-        expect(cells.nth(2)).to_have_text(f"{served[f'accessibility_{measure}']:.3f}")
+    expect(page.locator("#tf-words")).to_contain_text("1,000 draws of each null model")
+    rows, measures = page.locator("#tf-measures tbody tr"), {one["name"]: one for one in served["measures"]}
+    expect(rows).to_have_count(8)
+    for i, name in enumerate(MEANINGS):
+        cells, measure = rows.nth(i).locator("td"), measures[name]
+        expect(cells.nth(1)).to_have_text(f"{measure['value']:.3f}")
+        expect(cells.nth(2)).to_have_text(f"{measure['low']:.3f} to {measure['high']:.3f}")
+        expect(cells.nth(3)).to_have_text(f"{measure['accessibility']:.3f}")
+        expect(cells.nth(4)).to_contain_text(f"{measure['null_matched']['p']:.2g}")
+    expect(page.locator("#tf-forest .errorbar")).to_have_count(8)
     expect(page.locator("#tf-summary")).to_contain_text(f"{served['n_peaks_bound']:,} of {len(reader.peaks):,} peaks")
     with page.expect_download() as waiting:
         page.get_by_role("button", name="Download both tracks CSV").click()

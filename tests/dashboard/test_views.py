@@ -251,13 +251,6 @@ def test_binding_stands_above_the_cumulative_score() -> None:
     assert (below.label, below.quantity, below.values.max()) == ("B, cumulative score", "Sum of scores", 7.5)
 
 
-def test_each_measure_stands_beside_that_of_accessibility_alone() -> None:
-    said = text_of(tf.measures_table(comparison()))
-    assert "Cosine 0.608 0.500" in said
-    assert "Pearson – 0.400" in said
-    assert "Jaccard, top 1 0.548 0.500" in said
-
-
 def test_a_bed_without_scores_is_called_presence() -> None:
     assert tf.tracks_of(comparison(score_column="presence"), "dark")[0].quantity == "Present"
     assert "counts as 1" in tf.summary(comparison(score_column="presence"))

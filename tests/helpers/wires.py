@@ -19,7 +19,7 @@ from bi2scope.server.wire import (
     PeakScores,
     TrainingReport,
 )
-from bi2scope.server.wire_tf import TrackColumns, TrackComparison
+from bi2scope.server.wire_tf import Chance, Gain, Measure, MeasureName, TrackColumns, TrackComparison
 
 
 def metrics(accuracy: float = 0.81) -> Metrics:
@@ -125,3 +125,24 @@ def comparison(**changes: Any) -> TrackComparison:
         "columns": TrackColumns(tf=[0, 70, 0, 10, 0, 0, 3], cumulative=[0.0, 5.0, 0.6, 7.5, 0.0, 1.2, 2.0]),
     }  # fmt: skip
     return TrackComparison(**(given | changes))
+
+
+def measure(name: MeasureName, value: float | None = 0.7, null: float | None = 0.6, **changes: Any) -> Measure:
+    """A measure with an interval of 0.02 either way, a null of standard deviation 0.01, and simpler scores below it."""
+    chance = None if null is None or value is None else Chance(mean=null, sd=0.01, z=(value - null) / 0.01, p=0.002)
+    given = {
+        "name": name, "value": value, "null_matched": chance, "null_shift": chance,
+        "low": None if chance is None or value is None else value - 0.02,
+        "high": None if chance is None or value is None else value + 0.02,
+        "accessibility": 0.62, "accessibility_all": 0.61, "degree": 0.6, "width": 0.55,
+        "controls": {"uniform-attention": 0.58}, "gain": None,
+    }  # fmt: skip
+    return Measure(**(given | changes))
+
+
+def gain(low: float = 0.55, high: float = 0.59, null: float | None = 0.5) -> Gain:
+    chance = None if null is None else Chance(mean=null, sd=0.005, z=9.0, p=0.002)
+    return Gain(
+        name="residual_auroc", value=(low + high) / 2, low=None if null is None else low,
+        high=None if null is None else high, null_matched=chance, null_shift=chance,
+    )  # fmt: skip
