@@ -112,6 +112,7 @@ def explained(text: str, meaning: str) -> dmc.Tooltip:
         multiline=True,
         w=300,
         events={"hover": True, "focus": True, "touch": True},
+        boxWrapperProps={"display": "inline-block"},
     )
 
 
