@@ -76,22 +76,33 @@ class Window:
 
 
 class Client:
-    """Asynchronous client of ``/api/v1``; make one with :meth:`of_app` or :meth:`of_address`."""
+    """Asynchronous client of ``/api/v1``; make one with :meth:`of_app` or :meth:`of_address`.
 
-    def __init__(self, http: httpx.AsyncClient) -> None:
+    Parameters
+    ----------
+    http
+        What sends the requests.
+    store
+        Slug of the store to ask; ``None`` for the service's default.
+    """
+
+    def __init__(self, http: httpx.AsyncClient, store: str | None = None) -> None:
         self._http = http
+        self._prefix = API if store is None else f"{API}/stores/{quoted(store)}"
 
     @classmethod
-    def of_app(cls, app: ASGIApp) -> Self:
+    def of_app(cls, app: ASGIApp, store: str | None = None) -> Self:
         """Client of an app in this process: no socket, and nothing compressed only to be inflated again."""
         transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
         plain = {"Accept-Encoding": "identity"}
-        return cls(httpx.AsyncClient(transport=transport, base_url="http://bi2scope", headers=plain, timeout=None))
+        return cls(
+            httpx.AsyncClient(transport=transport, base_url="http://bi2scope", headers=plain, timeout=None), store
+        )
 
     @classmethod
-    def of_address(cls, address: str, *, timeout: float = 30.0) -> Self:
+    def of_address(cls, address: str, store: str | None = None, *, timeout: float = 30.0) -> Self:
         """Client of a service at ``address``, for instance ``http://127.0.0.1:8050``; ``timeout`` in seconds."""
-        return cls(httpx.AsyncClient(base_url=address.rstrip("/"), timeout=timeout))
+        return cls(httpx.AsyncClient(base_url=address.rstrip("/"), timeout=timeout), store)
 
     async def close(self) -> None:
         """Close the connections."""
@@ -162,7 +173,7 @@ class Client:
     async def _answer(self, method: str, path: str, **rest: Any) -> httpx.Response:
         """An answer that is a success."""
         try:
-            response = await self._http.request(method, API + path, **rest)
+            response = await self._http.request(method, self._prefix + path, **rest)
         except httpx.HTTPError as error:
             raise ClientError(
                 f"The service at {self._http.base_url} does not answer ({type(error).__name__}).",

@@ -90,13 +90,15 @@ class NotFoundError(Bi2scopeError):
         The name that was asked for.
     known
         All names there are; the nearest three are offered, whatever their case.
+    where
+        Where it was looked for.
     """
 
-    def __init__(self, kind: str, name: str, known: Iterable[str] = ()) -> None:
+    def __init__(self, kind: str, name: str, known: Iterable[str] = (), where: str = "in this data set") -> None:
         self.kind = kind
         self.name = name
         by_folded = {each.casefold(): each for each in known}
         nearest = difflib.get_close_matches(name.casefold(), by_folded, n=3, cutoff=0.5)
         self.nearest = [by_folded[folded] for folded in nearest]
         hint = f"Nearest: {', '.join(self.nearest)}." if self.nearest else ""
-        super().__init__(f"There is no {kind} named {name!r} in this data set.", hint)
+        super().__init__(f"There is no {kind} named {name!r} {where}.", hint)

@@ -2,29 +2,60 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Annotated, Any
 
-from fastapi import Depends, Request
+from fastapi import Depends, Path, Request
 from starlette.responses import Response, StreamingResponse
 
 from bi2scope.server.catalogue import Catalogue
 from bi2scope.server.columns import to_json
+from bi2scope.server.stores import OpenStore, Stores
+from bi2scope.server.tf import Comparisons
 from bi2scope.server.wire import ErrorBody, Wire
 
 Responses = dict[int | str, dict[str, Any]]
+REFUSALS: Responses = {
+    status: {"model": ErrorBody, "description": description}
+    for status, description in (
+        (404, "There is nothing of that name; the nearest names are offered"),
+        (422, "A parameter is out of its range"),
+        (503, "The attention store is gone or damaged"),
+    )
+}
 CSV: Responses = {200: {"content": {"text/csv": {}}, "description": "The same rows as CSV, comment lines first"}}
 TOO_LARGE: Responses = {413: {"model": ErrorBody, "description": "The upload is too large"}}
 
 
-def served(request: Request) -> Catalogue:
-    """The catalogue of the store that this application serves; checks that the store is still there."""
-    catalogue: Catalogue = request.app.state.catalogue
-    catalogue.require_store()
-    return catalogue
+def named_store(store: Annotated[str, Path(max_length=64, description="Slug of a store, from /api/v1/stores")]) -> None:
+    """Describe the part of an address that names a store; :func:`leased` reads it."""
 
 
-Served = Annotated[Catalogue, Depends(served)]
+async def leased(request: Request) -> AsyncIterator[OpenStore]:
+    """The store that the address names, or the default; held until the answer has been sent."""
+    stores: Stores = request.app.state.stores
+    slug = request.path_params.get("store")
+    store = stores.default if slug is None else stores.named(slug)
+    async with store.lease() as opened:
+        yield opened
+
+
+Leased = Annotated[OpenStore, Depends(leased)]
+
+
+async def _catalogue(opened: Leased) -> Catalogue:
+    return opened.catalogue
+
+
+async def _comparisons(opened: Leased) -> Comparisons:
+    return opened.comparisons
+
+
+Served = Annotated[Catalogue, Depends(_catalogue)]
+"""The names of the store that a request asks."""
+
+Compared = Annotated[Comparisons, Depends(_comparisons)]
+"""The comparisons of the store that a request asks."""
 
 
 def json(body: Wire) -> Response:

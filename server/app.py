@@ -1,4 +1,4 @@
-"""The service: ``create_app(settings, reader)``. Routes take the request apart, call one function, and answer.
+"""The service: ``create_app(settings, stores)``. Routes take the request apart, call one function, and answer.
 
 Handlers are plain functions, so they run in threads and never hold up the event loop; the one that reads an upload
 is asynchronous and hands the work to a thread.
@@ -6,29 +6,29 @@ is asynchronous and hands the work to a thread.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Annotated
 
-from fastapi import APIRouter, FastAPI, HTTPException, Query, Request
+from fastapi import APIRouter, Depends, FastAPI, HTTPException, Query, Request
+from fastapi.routing import APIRoute
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Match
 
-from bi2scope.server import cells, celltypes, errors, exports, gene_routes, tf_routes
-from bi2scope.server.answers import CSV, Responses, Served, csv, json
-from bi2scope.server.catalogue import Catalogue
+from bi2scope.server import cells, celltypes, errors, exports, gene_routes, service_routes, tf_routes
+from bi2scope.server.answers import CSV, REFUSALS, Served, csv, json, named_store
 from bi2scope.server.dataset import dataset_info, program_version
 from bi2scope.server.heatmap import heatmap
 from bi2scope.server.params import MAX_ROWS, CellsQuery, CutQuery, HeatmapQuery, LinksQuery, ScoresQuery
 from bi2scope.server.settings import Settings
-from bi2scope.server.tf import Comparisons
+from bi2scope.server.slugs import slug_of
+from bi2scope.server.stores import Stores
 from bi2scope.server.tracks import TrackShelf, regions_of
 from bi2scope.server.wire import (
     CellPage,
     DatasetInfo,
     Embedding,
-    ErrorBody,
     Health,
     Heatmap,
     LinkTable,
@@ -39,25 +39,26 @@ if TYPE_CHECKING:
     from bi2scope.data.store.reader import StoreReader
 
 API = f"{errors.API}/v1"
+ONE_STORE = f"{API}/stores/{{store}}"
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
-REFUSALS: Responses = {
-    status: {"model": ErrorBody, "description": description}
-    for status, description in (
-        (404, "There is nothing of that name; the nearest names are offered"),
-        (422, "A parameter is out of its range"),
-        (503, "The attention store is gone or damaged"),
-    )
-}
 
 
-def create_app(settings: Settings, reader: StoreReader) -> FastAPI:
-    """The service over one open store; whoever opened the store closes it after the service has stopped."""
-    catalogue = Catalogue(reader)
+def create_app(settings: Settings, stores: StoreReader | Mapping[str, StoreReader]) -> FastAPI:
+    """The service over one open store, or over several by their slugs, the default first.
+
+    Whoever opened a store closes it after the service has stopped; what the service opened in the place of a file that
+    was replaced, it closes itself.
+    """
+    readers = stores if isinstance(stores, Mapping) else {slug_of(stores.attributes.name, stores.path): stores}
+    served = Stores(readers, regions_of(settings.blacklist))
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        await run_in_threadpool(catalogue.warm_up)
+        for store in served:
+            async with store.lease() as opened:
+                await run_in_threadpool(opened.catalogue.warm_up)
         yield
+        await run_in_threadpool(served.close)
 
     api = FastAPI(
         title="bi2scope",
@@ -67,21 +68,24 @@ def create_app(settings: Settings, reader: StoreReader) -> FastAPI:
         docs_url=None,  # both pages of documentation load their scripts from a public host
         redoc_url=None,
         openapi_url=f"{API}/openapi.json",
+        generate_unique_id_function=operation_id,
         lifespan=lifespan,
     )
-    api.state.catalogue, api.state.settings = catalogue, settings
-    api.state.tracks, api.state.comparisons = (
-        TrackShelf(settings.tracks),
-        Comparisons(catalogue, regions_of(settings.blacklist)),
-    )
+    api.state.stores, api.state.settings, api.state.tracks = served, settings, TrackShelf(settings.tracks)
     errors.install(api)
-    api.include_router(router)
-    api.add_api_route(errors.API, no_such_address, methods=METHODS, include_in_schema=False)
-    api.add_api_route(f"{errors.API}/{{rest:path}}", no_such_address, methods=METHODS, include_in_schema=False)
+    api.include_router(router, prefix=API)
+    api.include_router(router, prefix=ONE_STORE, dependencies=[Depends(named_store)])
+    api.include_router(service_routes.router, prefix=API)
+    refuse_the_rest(api)
     return api
 
 
-router = APIRouter(prefix=API, responses=REFUSALS)
+def operation_id(route: APIRoute) -> str:
+    """Name of an operation in the description: that of its function, and whether the address names a store."""
+    return f"{route.name}_of_store" if route.path_format.startswith(ONE_STORE) else route.name
+
+
+router = APIRouter(responses=REFUSALS)
 
 
 @router.get("/health", response_model=Health)
@@ -146,9 +150,14 @@ router.include_router(tf_routes.router)
 router.include_router(gene_routes.router)
 
 
-def no_such_address(request: Request) -> Response:
-    """Refuse what no route above takes, so that no screen's catch-all ever answers below ``/api``."""
-    known = any(route.matches(request.scope)[0] is Match.PARTIAL for route in router.routes)
-    if known:
-        raise HTTPException(405, f"{request.url.path} does not take {request.method}.")
-    raise HTTPException(404, f"There is nothing at {request.url.path}; {API}/openapi.json describes what there is.")
+def refuse_the_rest(api: FastAPI) -> None:
+    """Refuse what no route takes, so that no screen's catch-all ever answers below ``/api``."""
+    known = list(api.routes)
+
+    def no_such_address(request: Request) -> Response:
+        if any(route.matches(request.scope)[0] is Match.PARTIAL for route in known):
+            raise HTTPException(405, f"{request.url.path} does not take {request.method}.")
+        raise HTTPException(404, f"There is nothing at {request.url.path}; {API}/openapi.json describes what there is.")
+
+    for path in (errors.API, f"{errors.API}/{{rest:path}}"):
+        api.add_api_route(path, no_such_address, methods=METHODS, include_in_schema=False)

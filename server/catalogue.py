@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from bi2scope.data.errors import NotFoundError, StoreError
+from bi2scope.data.errors import NotFoundError
 from bi2scope.data.regions import natural_chromosome_order, tss
 from bi2scope.server.wire import ChromosomeSpan
 
@@ -139,20 +139,6 @@ class Catalogue:
         for kind, asked, there in (("layer", layer, attributes.n_layers), ("head", head, attributes.n_heads)):
             if asked >= there:
                 raise NotFoundError(kind, str(asked), [str(number) for number in range(there)])
-
-    def require_store(self) -> None:
-        """Check that the store is still where it was opened.
-
-        Raises
-        ------
-        StoreError
-            If the file is gone.
-        """
-        if not self.reader.path.exists():
-            raise StoreError(
-                f"The attention store {self.reader.path.name} is gone from where it was opened.",
-                "Put it back, or start the service again with another store.",
-            )
 
     def warm_up(self) -> None:
         """Read one cell and index the genes, so that the first request does not wait for it."""

@@ -50,12 +50,15 @@ def error_response(status: int, kind: str, message: str, hint: str = "") -> Resp
     return Response(body.model_dump_json(), status, media_type="application/json")
 
 
-def _on_bi2scope_error(_: Request, error: Exception) -> Response:
+def _on_bi2scope_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, Bi2scopeError)
     status = status_of(error)
     if status >= 500:
         logger.error("%s", error, exc_info=error)
-    return error_response(status, type(error).__name__, error.message, error.hint)
+    message = error.message
+    for store in request.app.state.stores if isinstance(error, StoreError) else ():
+        message = message.replace(str(store.path), store.path.name)  # where it lies is not the client's business
+    return error_response(status, type(error).__name__, message, error.hint)
 
 
 def _on_http_exception(_: Request, error: Exception) -> Response:

@@ -9,7 +9,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response, StreamingResponse
 
 from bi2scope.server import celltypes, exports, tf_answers, uploads
-from bi2scope.server.answers import CSV, TOO_LARGE, Served, csv, json
+from bi2scope.server.answers import CSV, TOO_LARGE, Compared, csv, json
 from bi2scope.server.params import HeldTrackQuery, MatrixQuery, TrackQuery
 from bi2scope.server.tf import Comparisons
 from bi2scope.server.tracks import MOST_UPLOADS, HeldTrack, TrackShelf
@@ -26,16 +26,10 @@ def shelf_of(request: Request) -> TrackShelf:
     return shelf
 
 
-def comparisons_of(request: Request) -> Comparisons:
-    """The comparisons of this application's store."""
-    comparisons: Comparisons = request.app.state.comparisons
-    return comparisons
-
-
 @router.get("/tracks", response_model=TrackList)
-def get_tracks(request: Request, _: Served) -> Response:
+def get_tracks(request: Request, comparisons: Compared) -> Response:
     """The tracks that the service holds: those of the folder given at the start, then uploads."""
-    blacklist = comparisons_of(request).blacklist
+    blacklist = comparisons.blacklist
     return json(
         TrackList(
             tracks=shelf_of(request).infos(),
@@ -46,31 +40,33 @@ def get_tracks(request: Request, _: Served) -> Response:
 
 
 @router.post("/tracks", response_model=TrackInfo, responses=TOO_LARGE, openapi_extra=uploads.FORM)
-async def post_tracks(request: Request, _: Served) -> Response:
+async def post_tracks(request: Request) -> Response:
     """Keep an uploaded BED file in memory, until it is deleted or the service stops."""
     name, bed = await uploads.read_upload(request, request.app.state.settings.max_upload_bytes)
     return await run_in_threadpool(lambda: json(shelf_of(request).add(name, bed)))
 
 
 @router.delete("/tracks/{track_id}", response_model=TrackInfo)
-def delete_track(request: Request, _: Served, track_id: TrackId) -> Response:
+def delete_track(request: Request, track_id: TrackId) -> Response:
     """Forget an uploaded track."""
     return json(shelf_of(request).remove(track_id))
 
 
 @router.get("/celltypes/{cell_type:path}/tf", response_model=TrackComparison)
-def get_comparison(request: Request, _: Served, cell_type: str, query: Annotated[HeldTrackQuery, Query()]) -> Response:
+def get_comparison(
+    request: Request, comparisons: Compared, cell_type: str, query: Annotated[HeldTrackQuery, Query()]
+) -> Response:
     """A track that the service holds beside the cumulative scores of one cell type."""
     held = shelf_of(request).get(query.track)
-    return json(tf_answers.compare_track(comparisons_of(request), cell_type, query, held))
+    return json(tf_answers.compare_track(comparisons, cell_type, query, held))
 
 
 @router.get("/celltypes/{cell_type:path}/tf.csv", response_class=StreamingResponse, responses=CSV)
 def get_comparison_csv(
-    request: Request, _: Served, cell_type: str, query: Annotated[HeldTrackQuery, Query()]
+    request: Request, comparisons: Compared, cell_type: str, query: Annotated[HeldTrackQuery, Query()]
 ) -> Response:
     """The same comparison as CSV."""
-    return comparison_csv(request, cell_type, query, shelf_of(request).get(query.track), None)
+    return comparison_csv(comparisons, cell_type, query, shelf_of(request).get(query.track), None)
 
 
 @router.post(
@@ -79,10 +75,11 @@ def get_comparison_csv(
     responses=TOO_LARGE,
     openapi_extra=uploads.FORM_WITH_BLACKLIST,
 )
-async def post_track(request: Request, _: Served, cell_type: str, query: Annotated[TrackQuery, Query()]) -> Response:
+async def post_track(
+    request: Request, comparisons: Compared, cell_type: str, query: Annotated[TrackQuery, Query()]
+) -> Response:
     """An uploaded BED file beside the cumulative scores of one cell type; the file is not kept."""
     held, blacklist = await uploaded(request)
-    comparisons = comparisons_of(request)
     return await run_in_threadpool(
         lambda: json(tf_answers.compare_track(comparisons, cell_type, query, held, blacklist))
     )
@@ -95,23 +92,22 @@ async def post_track(request: Request, _: Served, cell_type: str, query: Annotat
     openapi_extra=uploads.FORM_WITH_BLACKLIST,
 )
 async def post_track_csv(
-    request: Request, _: Served, cell_type: str, query: Annotated[TrackQuery, Query()]
+    request: Request, comparisons: Compared, cell_type: str, query: Annotated[TrackQuery, Query()]
 ) -> Response:
     """The same comparison as CSV: every peak with the track's signal, its cumulative scores and accessibility."""
     held, blacklist = await uploaded(request)
-    return await run_in_threadpool(lambda: comparison_csv(request, cell_type, query, held, blacklist))
+    return await run_in_threadpool(lambda: comparison_csv(comparisons, cell_type, query, held, blacklist))
 
 
 @router.get("/tf/matrix", response_model=TrackMatrix)
-def get_matrix(request: Request, _: Served, query: Annotated[MatrixQuery, Query()]) -> Response:
+def get_matrix(request: Request, comparisons: Compared, query: Annotated[MatrixQuery, Query()]) -> Response:
     """One measure of the tracks that the service holds in the cell types, with false discovery rates."""
-    return json(tf_answers.track_matrix(comparisons_of(request), shelf_of(request), query))
+    return json(tf_answers.track_matrix(comparisons, shelf_of(request), query))
 
 
 @router.get("/tf/matrix.csv", response_class=StreamingResponse, responses=CSV)
-def get_matrix_csv(request: Request, _: Served, query: Annotated[MatrixQuery, Query()]) -> Response:
+def get_matrix_csv(request: Request, comparisons: Compared, query: Annotated[MatrixQuery, Query()]) -> Response:
     """The same table as CSV, a row for each cell type and track."""
-    comparisons = comparisons_of(request)
     matrix = tf_answers.track_matrix(comparisons, shelf_of(request), query)
     name = exports.attachment("bi2scope", "tf", "matrix", matrix.measure)
     return csv(exports.matrix_csv(comparisons.catalogue.reader, matrix), name)
@@ -125,10 +121,9 @@ async def uploaded(request: Request) -> tuple[HeldTrack, HeldTrack | None]:
 
 
 def comparison_csv(
-    request: Request, cell_type: str, query: TrackQuery, held: HeldTrack, blacklist: HeldTrack | None
+    comparisons: Comparisons, cell_type: str, query: TrackQuery, held: HeldTrack, blacklist: HeldTrack | None
 ) -> Response:
     """One comparison as a CSV file."""
-    comparisons = comparisons_of(request)
     comparison = tf_answers.compare_track(comparisons, cell_type, query, held, blacklist)
     scores = celltypes.peak_scores(comparisons.catalogue, cell_type, query)
     named = exports.attachment("bi2scope", "tf", scores.cell_type, held.name)

@@ -116,6 +116,10 @@ class StoreReader:
         """Close the file; tables that were read stay."""
         self._file.close()
 
+    def status(self) -> os.stat_result:
+        """Status of the open file, which need not be the one that now stands at its path."""
+        return os.fstat(self._file.id.get_vfd_handle())
+
     @functools.cached_property
     def cells(self) -> pd.DataFrame:
         """``(n_cells,)`` rows; index ``cell_id``; ``cell_type`` (categorical), counts of genes and peaks, embedding.

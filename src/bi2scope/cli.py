@@ -26,6 +26,7 @@ from bi2scope.options import with_source
 from bi2scope.precompute_verb import precompute
 from bi2scope.reporting import report_accuracy, report_notes
 from bi2scope.search_verb import search
+from bi2scope.serve_verb import OpenOption, PortOption, run_server, serve
 from bi2scope.train_verb import train
 
 EXIT_CODES: tuple[tuple[type[Bi2scopeError], int], ...] = (
@@ -74,10 +75,6 @@ app = typer.Typer(
 RnaOption = Annotated[Path, typer.Option("--rna", help="RNA counts of the cells (.h5ad).")]
 AtacOption = Annotated[Path, typer.Option("--atac", help="ATAC counts of the same cells (.h5ad).")]
 OverwriteOption = Annotated[bool, typer.Option("--overwrite", help="Replace the file if it is there.")]
-PortOption = Annotated[
-    int | None, typer.Option("--port", min=1, max=65535, help="Port on 127.0.0.1; 8050, or BI2SCOPE_PORT.")
-]
-OpenOption = Annotated[bool, typer.Option("--open/--no-open", help="Open the page in the web browser.")]
 StoreArgument = Annotated[Path, typer.Argument(metavar="STORE", help="An attention store (.h5).")]
 
 
@@ -199,20 +196,7 @@ def check(
     typer.echo(f"{store}: no violation found.")
 
 
-@app.command()
-def serve(
-    store: StoreArgument,
-    port: PortOption = None,
-    open_page: OpenOption = True,
-    tracks: Annotated[
-        Path | None, typer.Option("--tracks", help="Folder of BED files, to compare with; or BI2SCOPE_TRACKS.")
-    ] = None,
-    blacklist: Annotated[
-        Path | None, typer.Option("--blacklist", help="BED of regions to leave out of that; or BI2SCOPE_BLACKLIST.")
-    ] = None,
-) -> None:
-    """Serve the API and the dashboard over an attention store, on 127.0.0.1."""
-    run_server(store, open_page, port=port, tracks=tracks, blacklist=blacklist)
+app.command("serve")(serve)
 
 
 @app.command()
@@ -234,43 +218,7 @@ def demo(
         typer.echo(f"{step}: {seconds:.0f} s" if seconds is not None else f"{step}: reused")
     report_accuracy(built.report)
     if serve_after:
-        run_server(built.store, open_page, port=port)
-
-
-def run_server(store: Path, open_page: bool, **chosen: object) -> None:
-    """Serve one store on 127.0.0.1 until interrupted: the API and, on the same port, the dashboard.
-
-    What is ``chosen`` goes before the environment's settings (:class:`bi2scope.server.settings.Settings`).
-    """
-    import uvicorn
-
-    from bi2scope.dashboard.app import create_app as create_dashboard
-    from bi2scope.dashboard.client import Client
-    from bi2scope.dashboard.settings import Settings as DashboardSettings
-    from bi2scope.data.store.reader import StoreReader
-    from bi2scope.server.app import create_app as create_api
-    from bi2scope.server.ports import require_free_port
-    from bi2scope.server.settings import load_settings
-
-    settings = load_settings(**chosen)
-    require_free_port(settings.host, settings.port)
-    with StoreReader.open(store) as reader:
-        api = create_api(settings, reader)
-        create_dashboard(DashboardSettings(), api, Client.of_app(api))
-        address = f"http://{settings.host}:{settings.port}"
-        typer.echo(f"Serving {store} at {address} (Ctrl-C stops)")
-        if open_page:
-            open_in_browser(address)
-        uvicorn.run(api, host=settings.host, port=settings.port, log_level="warning")
-
-
-def open_in_browser(address: str) -> None:
-    """Open a page where there is a screen; do nothing on a machine without one."""
-    import os
-    import webbrowser
-
-    if sys.platform in {"darwin", "win32"} or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"):
-        webbrowser.open(address)
+        run_server([str(built.store)], open_page, port=port)
 
 
 def main() -> None:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import httpx
 import pytest
 from fastapi import FastAPI
 from screen import run
+from stores import tiny_store
 
 from bi2scope.dashboard.client import Client, ClientError, Cut, Window
 from bi2scope.data.attention import Cut as StoreCut
 from bi2scope.data.store.reader import StoreReader
+from bi2scope.server.app import create_app as create_api
+from bi2scope.server.settings import Settings as ApiSettings
 
 
 def answering(status: int, text: str) -> Client:
@@ -87,3 +92,12 @@ def test_names_with_slashes_stay_one_segment(api: FastAPI) -> None:
     with pytest.raises(ClientError):
         run(Client.of_app(spy).scores("CD4/CD8 T", Cut()))  # type: ignore[arg-type]
     assert asked == ["/api/v1/celltypes/CD4%2FCD8%20T/scores"]
+
+
+def test_another_store_than_the_default_is_asked_when_it_is_named(reader: StoreReader, tmp_path: Path) -> None:
+    with StoreReader.open(tiny_store(tmp_path / "other.h5", n_cells=9)) as other:
+        api = create_api(ApiSettings(), {"first": reader, "other": other})
+        assert run(Client.of_app(api).dataset()).n_cells == 60
+        assert run(Client.of_app(api, "other").dataset()).n_cells == 9
+        with pytest.raises(ClientError, match="no store named 'third' here"):
+            run(Client.of_app(api, "third").dataset())

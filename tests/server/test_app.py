@@ -32,19 +32,24 @@ def test_importing_the_service_loads_neither_the_model_nor_the_screen() -> None:
     assert "fastapi" in loaded
 
 
+OF_A_STORE = (
+    "health", "dataset", "cells", "embedding", "cells/{cell_id}/links", "cells/{cell_id}/links.csv",
+    "cells/{cell_id}/heatmap", "celltypes/{cell_type}/scores", "celltypes/{cell_type}/scores.csv",
+    "celltypes/{cell_type}/tf", "celltypes/{cell_type}/tf.csv", "tracks", "tracks/{track_id}", "tf/matrix",
+    "tf/matrix.csv", "genes", "peaks", "celltypes/{cell_type}/map",
+    "cells/{cell_id}/why", "celltypes/{cell_type}/map.csv", "celltypes/{cell_type}/genes/{gene}/links",
+    "celltypes/{cell_type}/genes/{gene}/links.csv",
+)  # fmt: skip
+OF_THE_SERVICE = ("stores",)
+
+
 def test_the_description_names_every_address_and_every_parameter(service: Service) -> None:
     description = service.json("/openapi.json")
     assert set(description["paths"]) == {
-        f"{API}/{path}"
-        for path in (
-            "health", "dataset", "cells", "embedding", "cells/{cell_id}/links", "cells/{cell_id}/links.csv",
-            "cells/{cell_id}/heatmap", "celltypes/{cell_type}/scores", "celltypes/{cell_type}/scores.csv",
-            "celltypes/{cell_type}/tf", "celltypes/{cell_type}/tf.csv", "tracks", "tracks/{track_id}", "tf/matrix",
-            "tf/matrix.csv", "genes", "peaks", "celltypes/{cell_type}/map",
-            "cells/{cell_id}/why", "celltypes/{cell_type}/map.csv", "celltypes/{cell_type}/genes/{gene}/links",
-            "celltypes/{cell_type}/genes/{gene}/links.csv",
-        )
-    }  # fmt: skip
+        f"{API}/{path}" for path in (*OF_A_STORE, *(f"stores/{{store}}/{path}" for path in OF_A_STORE), *OF_THE_SERVICE)
+    }
+    operations = [operation for path in description["paths"].values() for operation in path.values()]
+    assert len({operation["operationId"] for operation in operations}) == len(operations)
     for path in description["paths"].values():
         for operation in path.values():
             assert operation["description"]
