@@ -16,7 +16,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Match
 
-from bi2scope.server import cells, celltypes, errors, exports, gene_routes, service_routes, tf_routes
+from bi2scope.server import cells, celltypes, difference_routes, errors, exports, gene_routes, service_routes, tf_routes
 from bi2scope.server.answers import CSV, REFUSALS, Served, csv, json, named_store
 from bi2scope.server.dataset import dataset_info, program_version
 from bi2scope.server.heatmap import heatmap
@@ -148,6 +148,7 @@ def get_scores_csv(catalogue: Served, cell_type: str, query: Annotated[CutQuery,
 
 router.include_router(tf_routes.router)
 router.include_router(gene_routes.router)
+router.include_router(difference_routes.router)
 
 
 def refuse_the_rest(api: FastAPI) -> None:

@@ -14,6 +14,7 @@ from bi2scope.data.attention import FLOOR, Cut
 from bi2scope.data.errors import ConfigurationError
 from bi2scope.data.tracks.overlap import LEAST_SHARE, OverlapRule
 from bi2scope.server.wire import Definition
+from bi2scope.server.wire_differences import Among, Normalisation, TestName
 from bi2scope.server.wire_tf import Aggregate, MeasureName, OverlapKind
 
 MAX_ROWS = 200_000
@@ -64,6 +65,11 @@ WANTED = {
     "seed": "a whole number from 0 up",
     "blacklist": "true or false",
     "track": "the track_id of a track that the service holds, 16 digits",
+    "against": "the name of another cell type, of at most 500 letters, or left out for all cells of other types",
+    "normalise": "one of none and cell",
+    "test": "one of mann-whitney and welch",
+    "among": "one of all and nonzero",
+    "least_share": "a number from 0 to 1",
     "measure": "one of cosine, cosine_of_ranks, pearson, spearman, jaccard_top_n, auroc, auprc and odds_ratio",
 }
 """What each parameter takes, in words: used in the description of the service and in its error messages."""
@@ -172,6 +178,26 @@ class MatrixQuery(TrackQuery):
     cell_type: list[str] = _parameter(
         "cell_type", "Which cell types, once for each; all unless given", [], max_length=MAX_ROWS
     )
+
+
+class DifferenceQuery(CutQuery):
+    """Which cells are compared with which, and how."""
+
+    against: str | None = _parameter("against", "Whose cells the type's are compared with", None, max_length=500)
+    definition: Definition = _parameter("definition", "What the sum of a cell adds up over its links", "score")
+    normalise: Normalisation = _parameter(
+        "normalise", "Whether each sum is divided by that of the whole cell (cell): cells differ in depth", "cell"
+    )
+    test: TestName = _parameter("test", "Which test", "mann-whitney")
+    among: Among = _parameter(
+        "among", "Cells that are compared, all or those with a non-zero count of the peak or gene", "all"
+    )
+    least_share: float = _parameter(
+        "least_share",
+        "Cells of both with a link that a row needs to be tested, as a share of the smaller group's number",
+        0.05, ge=0, le=1,
+    )  # fmt: skip
+    limit: int | None = _parameter("limit", "Most rows to return", None, ge=0, le=MAX_ROWS)
 
 
 class GeneLinksQuery(CutQuery):

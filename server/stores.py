@@ -19,6 +19,7 @@ from starlette.concurrency import run_in_threadpool
 
 from bi2scope.data.errors import NotFoundError, StoreError
 from bi2scope.server.catalogue import Catalogue
+from bi2scope.server.differences import Differences
 from bi2scope.server.tf import Comparisons
 from bi2scope.server.tracks import HeldTrack
 
@@ -56,6 +57,8 @@ class OpenStore:
         Its names.
     comparisons
         Its comparisons with tracks.
+    differences
+        Differences of its cell types.
     identity
         Of the file as it was when it was opened.
     users
@@ -67,6 +70,7 @@ class OpenStore:
         self.identity = FileIdentity.of(reader.status())
         self.catalogue = Catalogue(reader)
         self.comparisons = Comparisons(self.catalogue, blacklist)
+        self.differences = Differences(self.catalogue)
         self.users = 0
 
     @classmethod

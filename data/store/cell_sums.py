@@ -75,7 +75,7 @@ class Block:
     value: npt.NDArray[np.float32]
 
 
-class CellSums:
+class SumsPerCell:
     """Sums of some cells, block by block.
 
     Parameters

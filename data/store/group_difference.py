@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bi2scope.data.differences import Entries, Floats, Ints, Method, odds_ratios, two_groups, two_shares
-from bi2scope.data.store.cell_sums import Block, CellSums, SumsOf
+from bi2scope.data.store.cell_sums import Block, SumsOf, SumsPerCell
 from bi2scope.data.store.opening import intact
 from bi2scope.data.tracks.significance import false_discovery_rates
 
@@ -147,7 +147,7 @@ def difference(reader: StoreReader, first: Ints, second: Ints, contrast: Contras
     least = contrast.least_cells(len(first), len(second))
     links = reader.stored_links(contrast.layer, contrast.head)
     with intact(reader.path, "the links of the chosen cells"):
-        sums = CellSums(links, reader.counts, cells, contrast.sums)
+        sums = SumsPerCell(links, reader.counts, cells, contrast.sums)
         nonzero = sums.nonzero(n_features, of_first), sums.nonzero(n_features, ~of_first)
         groups = _Groups(of_first, nonzero, contrast, least)
         blocks = [groups.compared(block) for block in sums.blocks(nonzero[0] + nonzero[1])]

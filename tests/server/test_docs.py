@@ -13,7 +13,7 @@ from service import Service
 from stores import tiny_store
 
 from bi2scope.data.store.reader import StoreReader
-from bi2scope.server import wire, wire_genes, wire_tf
+from bi2scope.server import wire, wire_differences, wire_genes, wire_tf
 from bi2scope.server.app import create_app
 from bi2scope.server.params import WANTED
 from bi2scope.server.settings import Settings
@@ -44,7 +44,13 @@ def address(line: str) -> str:
 
 @pytest.mark.parametrize("line", LINES)
 def test_every_line_runs(service: Service, pair: tuple[str, str, str], line: str) -> None:
-    path = address(line).replace("GAGAGAAAACCT", pair[0]).replace("K562", "B cell").replace("/STORE/", "/tiny/")
+    path = (
+        address(line)
+        .replace("GAGAGAAAACCT", pair[0])
+        .replace("K562", "B cell")
+        .replace("GM12878", "CD4 naive")
+        .replace("/STORE/", "/tiny/")
+    )
     path = path.replace("GAPDH", pair[1]).replace("PEAK", pair[2])
     if "TRACK" in path or "/tracks/" in path:
         kept = service.ask("POST", "/api/v1/tracks", files={"file": ("held.bed", b"chr1\t0\t99999\n")})
@@ -83,6 +89,8 @@ def test_every_parameter_and_column_is_named() -> None:
         wire_genes.GeneLinks,
         wire_genes.Why,
         wire_genes.RivalColumns,
+        wire_differences.PeakDifference,
+        wire_differences.PeakDifferenceColumns,
     )
     wanted = {name for model in models for name in model.model_fields} | set(WANTED)
     assert not wanted - named

@@ -15,7 +15,7 @@ from stores import tiny_store
 from bi2scope.data.attention import Cut
 from bi2scope.data.differences import Method
 from bi2scope.data.store import cell_sums
-from bi2scope.data.store.cell_sums import CellSums, Definition, Feature, SumsOf
+from bi2scope.data.store.cell_sums import Definition, Feature, SumsOf, SumsPerCell
 from bi2scope.data.store.group_difference import Among, Contrast, difference
 from bi2scope.data.store.reader import StoreReader
 
@@ -57,7 +57,7 @@ def test_sums_are_those_of_the_links(
     monkeypatch.setattr(cell_sums, "PASS_ENTRIES", 700)
     monkeypatch.setattr(cell_sums, "BLOCK_ENTRIES", 90)
     cells, of = np.array([3, 50, 7, 22]), SumsOf(feature, definition, CUT, share)
-    sums = CellSums(reader.stored_links(1, 0), reader.counts, cells, of)
+    sums = SumsPerCell(reader.stored_links(1, 0), reader.counts, cells, of)
     wanted = dense_sums(reader, cells, of, layer=1)
     found, reached = np.zeros_like(wanted), 0
     nonzero = sums.nonzero(wanted.shape[1])

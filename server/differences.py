@@ -1,0 +1,199 @@
+"""Answers about the difference of two cell types, peak by peak or gene by gene."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from bi2scope.data.attention import Cut
+from bi2scope.data.differences import NO_EFFECT, Floats
+from bi2scope.data.errors import ConfigurationError
+from bi2scope.data.exchange.columns import Column
+from bi2scope.data.exchange.comments import cut_lines, origin_lines
+from bi2scope.data.exchange.csv import csv_stream
+from bi2scope.data.store.cell_sums import Feature, SumsOf
+from bi2scope.data.store.group_difference import FEWEST_CELLS, Compared, Contrast, Difference, difference
+from bi2scope.server.catalogue import Catalogue, Ints
+from bi2scope.server.columns import columnar
+from bi2scope.server.exports import view_address
+from bi2scope.server.params import DifferenceQuery
+from bi2scope.server.tf import Recent
+from bi2scope.server.wire_differences import (
+    GeneDifference,
+    GeneDifferenceColumns,
+    PeakDifference,
+    PeakDifferenceColumns,
+)
+
+MOST_KEPT = 8
+"""Differences that are kept, some 15 MB each with a hundred thousand peaks."""
+
+OTHERS = "all other cells"
+
+
+@dataclass(frozen=True)
+class Groups:
+    """Whose cells are compared; no cell is in both."""
+
+    cell_type: str
+    against: str | None
+    first: Ints
+    second: Ints
+
+
+class Differences:
+    """Differences of the cell types of one store; safe to share between threads.
+
+    Parameters
+    ----------
+    catalogue
+        The open store.
+    """
+
+    def __init__(self, catalogue: Catalogue) -> None:
+        self.catalogue = catalogue
+        self._kept = Recent(MOST_KEPT)
+        self._working = threading.Lock()  # one at a time: each keeps some hundred MB in memory
+
+    def peaks(self, cell_type: str, query: DifferenceQuery, most: int | None) -> PeakDifference:
+        """Peaks that were tested, the most different first; at most ``most`` and ``query.limit``.
+
+        Raises
+        ------
+        NotFoundError
+            If there is no such cell type, layer or head.
+        ConfigurationError
+            If a type is held against itself, or one of the groups has fewer than three cells.
+        """
+        groups, found, order = self._found(cell_type, query, "peak", most)
+        catalogue, place = self.catalogue, found.tested.feature[order]
+        rows = {
+            "peak": catalogue.peak[place],
+            "peak_chrom": catalogue.peak_chrom[place],
+            "peak_start": catalogue.peak_start[place],
+            "peak_end": catalogue.peak_end[place],
+            **_tested(found, order, query, "open"),
+        }
+        head = _head(groups, found, query, len(order))
+        return columnar(PeakDifference, **head, rows=columnar(PeakDifferenceColumns, **rows))
+
+    def genes(self, cell_type: str, query: DifferenceQuery, most: int | None) -> GeneDifference:
+        """Genes that were tested; as :meth:`peaks`."""
+        groups, found, order = self._found(cell_type, query, "gene", most)
+        catalogue, place = self.catalogue, found.tested.feature[order]
+        rows = {
+            "gene_id": catalogue.gene_id[place],
+            "gene_name": catalogue.gene_name[place],
+            "gene_chrom": catalogue.gene_chrom[place],
+            "gene_tss": catalogue.gene_tss[place],
+            "gene_strand": catalogue.gene_strand[place],
+            **_tested(found, order, query, "expressed"),
+        }
+        head = _head(groups, found, query, len(order))
+        return columnar(GeneDifference, **head, rows=columnar(GeneDifferenceColumns, **rows))
+
+    def _found(
+        self, cell_type: str, query: DifferenceQuery, feature: Feature, most: int | None
+    ) -> tuple[Groups, Difference, Ints]:
+        """Who is compared, what was found, and the places of the rows to show, the most different first."""
+        self.catalogue.require_head(query.layer, query.head)
+        groups, contrast = self._groups(cell_type, query.against), _contrast(query, feature)
+
+        def make() -> tuple[Difference, Ints]:
+            found = difference(self.catalogue.reader, groups.first, groups.second, contrast)
+            return found, _by_difference(found.tested, NO_EFFECT[query.test])
+
+        with self._working:
+            found, order = self._kept((groups.cell_type, groups.against, contrast), make)
+        return groups, found, order[: min([len(order), *(each for each in (query.limit, most) if each is not None)])]
+
+    def _groups(self, cell_type: str, against: str | None) -> Groups:
+        names = [self.catalogue.require_cell_type(name) for name in (cell_type, against) if name is not None]
+        if len(set(names)) < len(names):
+            raise ConfigurationError(f"{cell_type} is held against itself; against must be another cell type.")
+        reader = self.catalogue.reader
+        first = reader.cells_of(cell_type)
+        others = np.setdiff1d(np.arange(reader.n_cells), first) if against is None else reader.cells_of(against)
+        for name, cells in ((cell_type, first), (against or OTHERS, others)):
+            if len(cells) < FEWEST_CELLS:
+                raise ConfigurationError(
+                    f"{name}: {len(cells)} cells. The cells are the replicates, and {FEWEST_CELLS} at least are wanted."
+                )
+        return Groups(cell_type, against, first, others)
+
+
+def _contrast(query: DifferenceQuery, feature: Feature) -> Contrast:
+    sums = SumsOf(feature, query.definition, query.cut, query.normalise == "cell")
+    return Contrast(sums, query.layer, query.head, query.test, query.among, query.least_share)
+
+
+def _by_difference(rows: Compared, no_effect: float) -> Ints:
+    """Places of the rows by p, then by effect, largest first, then in genome order; what has no p comes last."""
+    return np.lexsort((np.arange(len(rows.p)), -np.abs(np.nan_to_num(rows.effect - no_effect)), rows.p))
+
+
+def _head(groups: Groups, found: Difference, query: DifferenceQuery, n_rows: int) -> dict[str, Any]:
+    same = ("definition", "normalise", "test", "among", "layer", "head", "threshold", "top_k")
+    return {
+        "cell_type": groups.cell_type,
+        "against": groups.against,
+        "n_cells": found.n_first,
+        "n_cells_against": found.n_second,
+        **{name: getattr(query, name) for name in same},
+        "least_cells": found.least_cells,
+        "n_tested": len(found.tested.p),
+        "n_features": found.n_features,
+        "truncated": found.truncated,
+        "limited": n_rows < len(found.tested.p),
+    }
+
+
+def _tested(found: Difference, order: Ints, query: DifferenceQuery, counted: str) -> dict[str, Floats]:
+    """Columns of the rows in their order; those of the counts are named after what a count makes of a cell."""
+    rows = found.tested
+    mean, against = rows.mean_first[order], rows.mean_second[order]
+    both = (mean > 0) & (against > 0)
+    ratio = np.divide(mean, against, out=np.full(len(order), np.nan), where=both)
+    return {
+        "mean": mean,
+        "mean_against": against,
+        "log2_ratio": np.log2(ratio, out=ratio, where=both),
+        "linked_share": rows.linked_first[order] / found.n_first,
+        "linked_share_against": rows.linked_second[order] / found.n_second,
+        **{name: getattr(rows, name)[order] for name in ("effect", "statistic", "p", "q")},
+        f"{counted}_share": rows.nonzero_first[order] / found.n_first,
+        f"{counted}_share_against": rows.nonzero_second[order] / found.n_second,
+        **{f"{counted}_{name}": getattr(rows, f"nonzero_{name}")[order] for name in ("odds_ratio", "effect", "p", "q")},
+    }
+
+
+def difference_csv(catalogue: Catalogue, body: PeakDifference | GeneDifference) -> Iterator[bytes]:
+    """The rows of a difference as CSV."""
+    columns: dict[str, Column] = {
+        name: np.asarray(getattr(body.rows, name))
+        for name in sorted(type(body.rows).model_fields, key=lambda each: not each.startswith(("peak", "gene")))
+    }
+    attributes, cut = catalogue.reader.attributes, Cut(body.threshold, body.top_k)
+    effect = {
+        "mann-whitney": "AUROC, the chance that a cell of the type has the higher sum, ties counting half",
+        "welch": "Hedges' g",
+    }
+    comments = [
+        *origin_lines(attributes),
+        f"cell type: {body.cell_type}, {body.n_cells} cells",
+        f"against: {body.against or OTHERS}, {body.n_cells_against} cells",
+        *cut_lines(attributes, cut, layer=body.layer, head=body.head, truncated=body.truncated),
+        f"sum of a cell: {body.definition} over its surviving links"
+        + (", divided by that of the whole cell" if body.normalise == "cell" else ""),
+        f"test: {body.test}, the cells being the replicates; effect: {effect[body.test]}",
+        f"among: {'all cells' if body.among == 'all' else 'cells with a non-zero count of the row'}",
+        f"tested: {body.n_tested} of {body.n_features}, those with a link in {body.least_cells} or more of all cells",
+        "q: false discovery rate over these (Benjamini-Hochberg)",
+        *([f"the first {len(body.rows.p)} rows only"] if body.limited else []),
+        f"view: {view_address(view='celltype', cell_type=body.cell_type, layer=body.layer, head=body.head)}",
+    ]
+    return csv_stream(comments, columns)
