@@ -6,6 +6,7 @@ is asynchronous and hands the work to a thread.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Annotated
@@ -54,10 +55,9 @@ def create_app(settings: Settings, stores: StoreReader | Mapping[str, StoreReade
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        for store in served:
-            async with store.lease() as opened:
-                await run_in_threadpool(opened.catalogue.warm_up)
+        warming = asyncio.create_task(_warm_up(served))  # what is compiled takes most of a second to load
         yield
+        await asyncio.wait([warming])
         await run_in_threadpool(served.close)
 
     api = FastAPI(
@@ -78,6 +78,12 @@ def create_app(settings: Settings, stores: StoreReader | Mapping[str, StoreReade
     api.include_router(service_routes.router, prefix=API)
     refuse_the_rest(api)
     return api
+
+
+async def _warm_up(served: Stores) -> None:
+    for store in served:
+        async with store.lease() as opened:
+            await run_in_threadpool(opened.catalogue.warm_up)
 
 
 def operation_id(route: APIRoute) -> str:

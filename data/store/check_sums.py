@@ -26,7 +26,7 @@ def violations_of_type(reader: StoreReader, name: str) -> Iterator[str]:
         where = f"{schema.cumulative_path(layer, head)}/{schema.of_type(reader.cell_types.index(name))}"
         for cut in CUTS:
             stored = reader.cumulative(name, cut, layer, head)
-            if not _same(stored, reader.cumulative_of_cells(cells, cut, layer, head)):
+            if not _same(stored, reader.cumulative_of_cells(cells, cut, layer, head, from_links=True)):
                 limits = f"threshold {cut.threshold:g}, k {cut.top_k or 'off'}"
                 yield f"{where}: not the sum over the cells of {name} at {limits}"
         yield from _of_null(reader, name, (layer, head), where)

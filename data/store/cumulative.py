@@ -7,6 +7,8 @@ order, and from whatever parts, it is made.
 
 from __future__ import annotations
 
+import os
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,13 +16,35 @@ import numpy.typing as npt
 
 from bi2scope.data.attention import Cut, Ints
 from bi2scope.data.store import halves, schema
-from bi2scope.data.store.links import RankedLinks, StoredLinks, batches, concatenated
+from bi2scope.data.store.links import RankedLinks, StoredLinks
 
 Sums = npt.NDArray[np.float64]
 WholeSums = npt.NDArray[np.int64]
 
-BATCH_LINKS = 1 << 20
-"""Links that a sum over cells holds in memory at a time; a single cell may have more."""
+THREADS = min(os.cpu_count() or 1, 2)
+"""That read and add up: HDF5 reads for one thread at a time, and reading takes longer than adding up."""
+
+FEW_CELLS = 8
+"""For each thread at least."""
+
+
+@dataclass(frozen=True, slots=True)
+class CutSums:
+    """Sums over the surviving links of some cells, as whole numbers.
+
+    Attributes
+    ----------
+    sums
+        ``(3, n_peaks)`` int64 by :data:`schema.DEFINITIONS`, in units of :data:`schema.UNITS`.
+    n_open
+        ``(n_peaks,)`` int64, cells with a non-zero count of the peak.
+    truncated
+        Whether links that would have survived are missing.
+    """
+
+    sums: WholeSums
+    n_open: npt.NDArray[np.int64]
+    truncated: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,43 +71,73 @@ class CumulativeScores:
     truncated: bool
 
     @classmethod
-    def of(cls, sums: WholeSums, n_open: npt.NDArray[np.int64], n_cells: int, truncated: bool) -> CumulativeScores:
-        """Scores from sums of whole numbers; the arrays cannot be written to."""
-        links, score, weight = (sums[i] / schema.UNITS[name] for i, name in enumerate(schema.DEFINITIONS))
-        for array in (links, score, weight, n_open):
+    def of(cls, cut: CutSums, n_cells: int) -> CumulativeScores:
+        """Scores from sums of whole numbers over some cells; the arrays cannot be written to."""
+        links, score, weight = (cut.sums[i] / schema.UNITS[name] for i, name in enumerate(schema.DEFINITIONS))
+        for array in (links, score, weight, cut.n_open):
             array.flags.writeable = False
-        return cls(links, score, weight, n_open, n_cells, truncated)
+        return cls(links, score, weight, cut.n_open, n_cells, cut.truncated)
 
 
-def cut_sums(links: StoredLinks, cells: Ints, n_peaks: int, cut: Cut) -> tuple[WholeSums, bool]:
-    """Sum the surviving links of some cells, peak by peak; a bounded number of links in memory at a time.
+def cut_sums(links: StoredLinks, cells: Ints, n_peaks: int, cut: Cut) -> CutSums:
+    """Sum the surviving links of some cells, peak by peak, from the links themselves.
 
-    Returns
-    -------
-    ``(3, n_peaks)`` sums, by :data:`schema.DEFINITIONS`, and whether links that would have survived are missing.
+    Cells are read one after the other, in their order, and only as far as the cut's k; meanwhile a second thread adds
+    up. Memory does not depend on the number of cells.
+
+    Raises
+    ------
+    ValueError
+        If the parts of a cell disagree.
     """
-    sums = np.zeros((len(schema.DEFINITIONS), n_peaks), dtype=np.int64)
-    lowest, truncated = halves.lowest_above(cut.threshold), cut.threshold < links.floor
-    for batch in batches(links, cells, cut.top_k, BATCH_LINKS):
-        kept = [one.where(one.bits >= lowest) for one in batch]
-        peak = concatenated([one.peak for one in kept])
-        score = concatenated([halves.whole_scores()[one.bits] for one in kept])
-        weight = concatenated([one.whole_weights() for one in kept])
-        for total, values in zip(sums, (None, score, weight), strict=True):
-            total += np.bincount(peak, values, n_peaks).astype(np.int64)
-        truncated = truncated or any(cut_off(one, cut) for one in batch)
-    return sums, truncated
+    threads = min(THREADS, max(1, len(cells) // FEW_CELLS))
+    shares = [cells[start::threads] for start in range(threads)]
+    if threads == 1:
+        parts = [_share(links, shares[0], n_peaks, cut)]
+    else:
+        with ThreadPoolExecutor(threads) as pool:
+            parts = list(pool.map(lambda share: _share(links, share, n_peaks, cut), shares))
+    total = sum((part for part, _ in parts[1:]), start=parts[0][0])
+    truncated = cut.threshold < links.floor or max(last for _, last in parts) >= halves.lowest_above(cut.threshold)
+    columns = np.ascontiguousarray(total.T)
+    return CutSums(columns[:-1], columns[-1], truncated)
 
 
-def cut_off(one: RankedLinks, cut: Cut) -> bool:
-    """Whether a row was cut at k_max although its last kept link survives and k asks for more.
+def _share(links: StoredLinks, cells: Ints, n_peaks: int, cut: Cut) -> tuple[WholeSums, int]:
+    """``(n_peaks, 4)`` sums and open cells, and the highest bits at which a row was cut short."""
+    total, highest = np.zeros((n_peaks, len(schema.DEFINITIONS) + 1), dtype=np.int64), 0
+    for cell in cells:
+        highest = max(highest, _add_cell(links, int(cell), cut, total))
+    return total, highest
 
-    The rule of :meth:`bi2scope.data.attention.CellAttention.links`.
+
+def _add_cell(links: StoredLinks, cell: int, cut: Cut, total: WholeSums) -> int:
+    from bi2scope.data.store import decoding
+
+    stored, depth = links.stored(cell, cut.top_k)
+    asked = (halves.lowest_above(cut.threshold), _below(cut), links.kind == "uniform")
+    last = int(decoding.add_cell(stored, depth, asked, halves.tables(), total))
+    if last == decoding.DAMAGED:
+        raise ValueError(f"a link of cell {cell} points beyond the cell's own peaks")
+    return last
+
+
+def any_cut_off(links: StoredLinks, cells: Ints, cut: Cut) -> bool:
+    """Whether links of any of the cells that would have survived are missing; cells are read up to the first such.
+
+    The rule of :meth:`bi2scope.data.attention.CellAttention.cut_off`.
     """
-    open_rows = one.n_above > one.n_links
-    if cut.top_k is not None:
-        open_rows &= one.n_links < cut.top_k
-    return last_bits(one, open_rows) >= halves.lowest_above(cut.threshold)
+    from bi2scope.data.store import decoding
+
+    lowest, below = halves.lowest_above(cut.threshold), _below(cut)
+    return cut.threshold < links.floor or any(
+        decoding.cut_short(*links.stored(int(cell), cut.top_k), below) >= lowest for cell in cells
+    )
+
+
+def _below(cut: Cut) -> int:
+    """Rows cut at k_max with fewer links than this miss some that the cut asks for."""
+    return schema.LARGEST_K_MAX + 1 if cut.top_k is None else cut.top_k
 
 
 def last_bits(one: RankedLinks, rows: npt.NDArray[np.bool_]) -> int:

@@ -42,6 +42,18 @@ def whole_scores() -> npt.NDArray[np.int64]:
 
 
 @functools.cache
+def exponentials() -> npt.NDArray[np.float32]:
+    """``(65536,)`` ``exp(s)`` of every bits: what a link weighs before it is divided."""
+    return _fixed(np.exp(scores().astype(np.float64)).astype(np.float32))
+
+
+@functools.cache
+def tables() -> tuple[npt.NDArray[np.uint16], npt.NDArray[np.float32]]:
+    """Whole scores and exponentials of every bits, as compiled code takes them."""
+    return _fixed(whole_scores().astype(np.uint16)), exponentials()
+
+
+@functools.cache
 def lowest_above(threshold: float) -> int:
     """Lowest bits whose score exceeds the threshold; past the largest when there are none."""
     return 1 + int(np.searchsorted(scores()[1 : int(LARGEST) + 1], np.float32(threshold), side="right"))

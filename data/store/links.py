@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import h5py
 import numpy as np
 import numpy.typing as npt
 
-from bi2scope.data.attention import FLOOR, WEIGHTED_PER_ROW, AttentionKind, CellAttention, Floats, Ints, pruned_weight
+from bi2scope.data.attention import FLOOR, WEIGHTED_PER_ROW, AttentionKind, CellAttention, Floats, Ints
 from bi2scope.data.store import halves, schema
 
 
@@ -48,6 +48,26 @@ class StoredCounts:
         """The non-zero counts of one cell."""
         data: Floats = self._data[self.indptr[cell] : self.indptr[cell + 1]]
         return data
+
+
+class StoredCell(NamedTuple):
+    """What lies in the file of one cell's links, as far as it was asked for.
+
+    Attributes
+    ----------
+    planes
+        ``(2, n_stored)`` peaks, as positions among the cell's own, and steps of the logit's bits, rank by rank.
+    n_links, n_above, denominator
+        ``(n_rows,)`` of all rows; see :class:`bi2scope.data.attention.CellAttention`.
+    own_peaks
+        ``(n_own,)`` peaks that the cell has a count of.
+    """
+
+    planes: Ints
+    n_links: Ints
+    n_above: Ints
+    denominator: Floats
+    own_peaks: Ints
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +108,9 @@ class RankedLinks:
         """``(n_links,)`` weights in units of :data:`schema.WEIGHT_UNIT`, rounded."""
         whole = np.zeros(len(self.rank), dtype=np.int64)
         first = slice(int(np.searchsorted(self.rank, WEIGHTED_PER_ROW, side="right")))  # all others weigh nothing
-        score, denominator = halves.scores()[self.bits[first]], self.denominator[self.row[first]]
-        weight = pruned_weight(score, self.rank[first], denominator, self.kind)
+        weight: Floats = np.full(len(whole[first]), 1 / WEIGHTED_PER_ROW, dtype=np.float32)
+        if self.kind != "uniform":
+            weight = halves.exponentials()[self.bits[first]] / self.denominator[self.row[first]]
         whole[first] = np.rint(weight.astype(np.float64) * schema.WEIGHT_UNIT)
         return whole
 
@@ -115,7 +136,7 @@ class StoredLinks:
         self.n_links: npt.NDArray[np.int64] = group[schema.N_LINKS][:]
         self.depth: npt.NDArray[np.int64] = group[schema.DEPTH][:].astype(np.int64)
         self._link, self._row = group[schema.LINK], group[schema.ROW]
-        self._rna, self._atac, self._kind = rna, atac, kind
+        self._rna, self._atac, self.kind = rna, atac, kind
         self.floor = floor
 
     def cell(self, cell: int) -> CellAttention:
@@ -126,18 +147,41 @@ class StoredLinks:
         ValueError
             If the parts of the cell disagree.
         """
-        n_links, n_above, denominator = self._rows(cell)
-        peak, bits = self._by_row(cell, n_links, int(self.depth[cell]))
+        from bi2scope.data.store import decoding
+
+        stored, depth = self.stored(cell)
+        row_start, peak, bits, sound = decoding.by_row(stored, depth)
+        if not sound:
+            raise ValueError("a link points beyond its own peaks")
         return CellAttention(
             gene=self._rna.indices(cell, cell + 1).astype(np.int32, copy=False),
-            row_start=np.concatenate([[0], np.cumsum(n_links, dtype=np.int64)]),
-            peak=self._own_peaks(cell)[peak],
+            row_start=row_start,
+            peak=peak,
             logit=halves.logits()[bits],
-            n_above=n_above,
-            denominator=denominator,
-            kind=self._kind,
+            n_above=stored.n_above,
+            denominator=stored.denominator,
+            kind=self.kind,
             floor=self.floor,
         )
+
+    def stored(self, cell: int, top_k: int | None = None) -> tuple[StoredCell, int]:
+        """The links of one cell up to a rank as they lie in the file, and the highest rank among them.
+
+        Only those are read. The numbers of the links add up; peaks may be anything in a damaged file.
+
+        Raises
+        ------
+        ValueError
+            If the parts of the cell disagree.
+        """
+        n_links, n_above, denominator = self._rows(cell)
+        depth = int(self.depth[cell]) if top_k is None else min(int(self.depth[cell]), top_k)
+        whole = depth == self.depth[cell]
+        n_stored = int(self.n_links[cell]) if whole else int(np.minimum(n_links, depth).sum(dtype=np.int64))
+        planes = self._link[cell, :, :n_stored] if n_stored else np.zeros((2, 0), dtype=np.uint16)
+        if planes.shape != (2, n_stored):
+            raise ValueError("it has fewer links than its rows say")
+        return StoredCell(planes, n_links, n_above, denominator, self._own_peaks(cell)), depth
 
     def ranked(self, cell: int, top_k: int | None = None) -> RankedLinks:
         """The links of one cell up to a rank, rank by rank; only those are read."""
@@ -150,7 +194,7 @@ class StoredLinks:
         if len(rank) < len(peak):  # not every row is that long
             kept = (np.arange(depth)[:, None] < n_links).ravel()
             peak, bits, row = peak[kept], bits[kept], row[kept]
-        return RankedLinks(self._own_peaks(cell)[peak], bits, rank, row, n_links, n_above, denominator, self._kind)
+        return RankedLinks(self._own_peaks(cell)[peak], bits, rank, row, n_links, n_above, denominator, self.kind)
 
     def of_row(self, cell: int, row: int) -> tuple[Ints, Floats]:
         """Peaks and logits of one row of a cell, by rank."""
@@ -185,18 +229,6 @@ class StoredLinks:
         peak, step = self._planes(cell, n_links, depth)
         return peak, np.subtract.accumulate(step.astype(np.uint16, copy=False), axis=0)
 
-    def _by_row(self, cell: int, n_links: Ints, depth: int) -> tuple[Ints, Ints]:
-        """Positions among the cell's own peaks and bits of all its links, row by row."""
-        kept = np.arange(depth)[:, None] < n_links  # (depth, n_rows)
-        peak, step = (np.zeros((len(n_links), depth), dtype=np.uint16) for _ in range(2))
-        if not kept.size:
-            return peak.ravel(), step.ravel()
-        planes: Ints = self._link[cell, :, : int(self.n_links[cell])]
-        peak = peak.astype(planes.dtype, copy=False)
-        peak.T[kept], step.T[kept] = planes
-        bits, there = np.subtract.accumulate(step, axis=1), np.ascontiguousarray(kept.T)
-        return peak[there], bits[there]
-
     def _planes(self, cell: int, n_links: Ints, depth: int) -> Ints:
         """``(2, depth, n_rows)`` peaks and steps; 0 past a row's end."""
         shape = (2, depth, len(n_links))
@@ -212,21 +244,6 @@ class StoredLinks:
 
     def _own_peaks(self, cell: int) -> Ints:
         return self._atac.indices(cell, cell + 1).astype(np.int32, copy=False)
-
-
-def batches(links: StoredLinks, cells: Ints, top_k: int | None, most: int) -> Iterator[list[RankedLinks]]:
-    """The links of cells in lists of at most ``most`` links, and one cell at least."""
-    batch: list[RankedLinks] = []
-    n_links = 0
-    for cell in cells:
-        one = links.ranked(int(cell), top_k)
-        if batch and n_links + len(one.peak) > most:
-            yield batch
-            batch, n_links = [], 0
-        batch.append(one)
-        n_links += len(one.peak)
-    if batch:
-        yield batch
 
 
 def concatenated(batch: list[Any]) -> npt.NDArray[Any]:

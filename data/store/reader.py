@@ -9,12 +9,10 @@ from __future__ import annotations
 
 import functools
 import os
-import threading
-from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 import h5py
 import hdf5plugin  # noqa: F401  registers the compression filter; without it no array can be read
@@ -29,7 +27,8 @@ from bi2scope.data.factors import Factors, Recompute
 from bi2scope.data.graph import CellGraph
 from bi2scope.data.store import schema
 from bi2scope.data.store.across import PairLinks, links_of_gene, links_of_peak
-from bi2scope.data.store.cumulative import CumulativeScores, cut_sums
+from bi2scope.data.store.chosen import CellSums, RecentScores
+from bi2scope.data.store.cumulative import CumulativeScores, CutSums, cut_sums
 from bi2scope.data.store.histogram import StoredHistogram
 from bi2scope.data.store.links import StoredCounts, StoredLinks
 from bi2scope.data.store.null import CellPlaces, NullSums, null_sums, read_null
@@ -38,9 +37,6 @@ from bi2scope.data.store.regulatory import StoredMap
 from bi2scope.data.store.tables import text_of
 
 CellPositions = Sequence[int] | npt.NDArray[np.integer]
-
-KEPT_SUMS_BYTES = 64 << 20
-"""Cumulative scores that a reader keeps for the next request of the same cut."""
 
 
 class StoreReader:
@@ -77,8 +73,7 @@ class StoreReader:
                 [self._links_at(layer, head) for head in range(self.attributes.n_heads)]
                 for layer in range(self.attributes.n_layers)
             ]
-        self._sums: OrderedDict[tuple[Any, ...], CumulativeScores] = OrderedDict()
-        self._lock = threading.Lock()
+        self._recent = RecentScores()
 
     def _links_at(self, layer: int, head: int) -> StoredLinks:
         group = self._file[schema.links_path(layer, head)]
@@ -284,35 +279,45 @@ class StoreReader:
             raise NotFoundError("control", control, self.controls)
 
         def summed() -> CumulativeScores:
-            root = schema.CUMULATIVE if control is None else f"{schema.CONTROLS}/{control}"
             with intact(self.path, f"the cumulative scores of {cell_type}"):
-                group = self._file[schema.cumulative_path(layer, head, root)][schema.of_type(code)]
                 cells = self.cells_of(cell_type)
-                histogram = StoredHistogram(group, self.n_peaks)
-                sums, truncated = histogram.sums(cut), cut.threshold < links.floor or histogram.truncates(cut)
-                n_open = self._file[f"{schema.CUMULATIVE}/{schema.N_OPEN}"][code].astype(np.int64)
+                sums = self._sums_of_type(code, cut, (layer, head), control)
                 if sums is None and control is None:
-                    sums, truncated = cut_sums(links, cells, self.n_peaks, cut)
+                    sums = cut_sums(links, cells, self.n_peaks, cut)
             if sums is None:
                 raise NotFoundError("threshold of a control", f"{cut.threshold:g}", map(str, schema.EDGE_SCORES))
-            return CumulativeScores.of(sums, n_open, len(cells), truncated)
+            return CumulativeScores.of(sums, len(cells))
 
-        return self._kept((cell_type, cut, layer, head, control), summed)
+        return self._recent.of((cell_type, cut, layer, head, control), summed)
 
-    def cumulative_of_cells(self, cells: CellPositions, cut: Cut, layer: int = 0, head: int = 0) -> CumulativeScores:
-        """Cumulative scores over any cells, summed from their links; see :meth:`cumulative`.
+    def _sums_of_type(self, code: int, cut: Cut, place: tuple[int, int], control: str | None = None) -> CutSums | None:
+        """Sums of a whole type from its histogram; ``None`` when that does not hold the cut."""
+        root = schema.CUMULATIVE if control is None else f"{schema.CONTROLS}/{control}"
+        group = self._file[schema.cumulative_path(*place, root)][schema.of_type(code)]
+        histogram = StoredHistogram(group, self.n_peaks)
+        sums = histogram.sums(cut)
+        if sums is None:
+            return None
+        n_open = self._file[f"{schema.CUMULATIVE}/{schema.N_OPEN}"][code].astype(np.int64)
+        return CutSums(sums, n_open, cut.threshold < self.attributes.floor or histogram.truncates(cut))
 
-        Only links up to the cut's k are read.
+    def cumulative_of_cells(
+        self, cells: CellPositions, cut: Cut, layer: int = 0, head: int = 0, from_links: bool = False
+    ) -> CumulativeScores:
+        """Cumulative scores over any cells; see :meth:`cumulative`.
+
+        Links are read up to the cut's k, of at most half of the cells of each type where its histogram holds the cut.
+        With ``from_links`` those of all the cells are, and nothing else: for whoever doubts the histogram.
         """
         links, chosen = self.stored_links(layer, head), np.unique(np.asarray(cells, dtype=np.int64))
         for cell in chosen[[0, -1]] if len(chosen) else ():
             self._check_cell(int(cell))
-        n_open = np.zeros(self.n_peaks, dtype=np.int64)
+        of_types = CellSums(
+            links, self.n_peaks, self._type_code, lambda code, cut: self._sums_of_type(code, cut, (layer, head))
+        )
         with intact(self.path, "the links of the chosen cells"):
-            sums, truncated = cut_sums(links, chosen, self.n_peaks, cut)
-            for cell in chosen:
-                n_open[self._atac.indices(int(cell), int(cell) + 1)] += 1
-        return CumulativeScores.of(sums, n_open, len(chosen), truncated)
+            sums = cut_sums(links, chosen, self.n_peaks, cut) if from_links else of_types.over(chosen, cut)
+        return CumulativeScores.of(sums, len(chosen))
 
     def null(self, cell_type: str, cut: Cut | None = None, layer: int = 0, head: int = 0) -> NullSums:
         """Expected cumulative scores of a cell type and their variances (:mod:`bi2scope.data.expectation`).
@@ -352,20 +357,6 @@ class StoreReader:
         with intact(self.path, schema.POOLED):
             pooled: npt.NDArray[np.float32] = self._file[schema.POOLED][:]
             return pooled
-
-    def _kept(self, key: tuple[Any, ...], summed: Callable[[], CumulativeScores]) -> CumulativeScores:
-        """The scores of one request, from those kept or made now."""
-        with self._lock:
-            if key in self._sums:
-                self._sums.move_to_end(key)
-                return self._sums[key]
-        scores = summed()
-        room = max(1, KEPT_SUMS_BYTES // max(4 * scores.links.nbytes, 1))
-        with self._lock:
-            self._sums[key] = scores
-            while len(self._sums) > room:
-                self._sums.popitem(last=False)
-        return scores
 
     def stored_links(self, layer: int, head: int) -> StoredLinks:
         """The links of one layer and head, to be read in blocks.

@@ -151,14 +151,15 @@ def test_strange_names_travel_over_a_socket_and_in_process_alike(strange: Servic
             assert answer.json()["cell_type"] == name
 
 
-def test_the_first_request_finds_the_store_warm(reader: StoreReader, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_store_is_warmed_up_while_the_service_starts(reader: StoreReader, monkeypatch: pytest.MonkeyPatch) -> None:
     warmed: list[str] = []
     monkeypatch.setattr(
         "bi2scope.server.catalogue.Catalogue.warm_up", lambda self: warmed.append(threading.current_thread().name)
     )
     with served(create_app(Settings(), reader)):
-        assert len(warmed) == 1
-        assert "AnyIO" in warmed[0]
+        pass
+    assert len(warmed) == 1
+    assert "AnyIO" in warmed[0]
 
 
 def test_a_slow_answer_does_not_hold_up_the_others(reader: StoreReader, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -90,6 +90,40 @@ def test_a_lost_chunk_is_damage_and_not_zeros(path: Path) -> None:
             reader.attention(0)
 
 
+@pytest.mark.parametrize(
+    ("key", "where", "value"),
+    [
+        ("links/layer0/head0/link", (0, 0, 3), 65_000),
+        ("links/layer0/head0/row", (0, 0, 1), -3),
+        ("links/layer0/head0/row", (0, 0, 1), 2_000_000_000),
+        ("links/layer0/head0/depth", 0, 60_000),
+        ("links/layer0/head0/n_links", 0, 1 << 40),
+    ],
+)
+def test_what_passes_the_checksum_is_not_followed_out_of_bounds(
+    path: Path, key: str, where: int | tuple[int, ...], value: int
+) -> None:
+    """Compiled code does not look where it reads: nothing may reach it that points elsewhere."""
+    with h5py.File(path, "r+") as file:
+        file[key][where] = value
+    with StoreReader.open(path) as reader:
+        for ask in (
+            lambda: reader.attention(0),
+            lambda: reader.cumulative_of_cells([0, 1], Cut()),
+            lambda: reader.cumulative_of_cells([0, 1], Cut(0.5, 5)),
+        ):
+            with pytest.raises(StoreDamagedError):
+                ask()
+        reader.attention(1)
+
+
+def test_a_peak_beyond_the_data_set_is_damage(path: Path) -> None:
+    with h5py.File(path, "r+") as file:
+        file["atac/indices"][2] = 70_000
+    with StoreReader.open(path) as reader, pytest.raises(StoreDamagedError, match="beyond"):
+        reader.cumulative_of_cells([0], Cut())
+
+
 @pytest.mark.parametrize("share", [0.02, 0.3, 0.7, 0.99, 0.9999])
 def test_cut_short(path: Path, share: float) -> None:
     content = path.read_bytes()

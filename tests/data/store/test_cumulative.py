@@ -16,11 +16,12 @@ from bi2scope.data.attention import Cut
 from bi2scope.data.errors import NotFoundError, StoreError
 from bi2scope.data.graph import cell_graph
 from bi2scope.data.multiome import Multiome
-from bi2scope.data.store import cumulative, histogram, packed
+from bi2scope.data.store import chosen, cumulative, histogram, packed
 from bi2scope.data.store import reader as reader_module
 from bi2scope.data.store.cells_table import Embedding
 from bi2scope.data.store.cumulative import cut_sums
 from bi2scope.data.store.halves import rounded
+from bi2scope.data.store.links import StoredLinks
 from bi2scope.data.store.reader import StoreReader
 from bi2scope.data.store.schema import EDGE_SCORES, SCORE_UNIT, WEIGHT_UNIT
 from bi2scope.data.store.writer import StoreWriter
@@ -101,13 +102,44 @@ def test_any_cut_of_the_histogram_is_the_direct_sum(
     """To the last bit: both add whole numbers."""
     cut = Cut(threshold, top_k)
     for name in store.cell_types:
-        direct = store.cumulative_of_cells(store.cells_of(name), cut, *place)
+        direct = store.cumulative_of_cells(store.cells_of(name), cut, *place, from_links=True)
         same_sums(store.cumulative(name, cut, *place), direct)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    cells=st.lists(st.integers(0, 39), unique=True),
+    threshold=st.sampled_from([0.5, 0.62, 0.8, 0.999, 1.0]) | st.floats(0.5, 1),
+    top_k=st.none() | st.integers(1, 20),
+)
+def test_any_cells_of_any_types_are_the_direct_sum(
+    store: StoreReader, cells: list[int], threshold: float, top_k: int | None
+) -> None:
+    """Whichever of a type's cells are read: those asked for, or the others."""
+    cut, place = Cut(threshold, top_k), (1, 0)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(chosen, "WORTH_CELLS", 0)
+        found = store.cumulative_of_cells(cells, cut, *place)
+    same_sums(found, store.cumulative_of_cells(cells, cut, *place, from_links=True))
+
+
+def test_no_more_than_half_of_a_type_is_read(store: StoreReader, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(chosen, "WORTH_CELLS", 0)
+    read: list[int] = []
+    stored = StoredLinks.stored
+    monkeypatch.setattr(
+        StoredLinks, "stored", lambda self, cell, top_k=None: read.append(int(cell)) or stored(self, cell, top_k)
+    )
+    most, few = store.cells_of(store.cell_types[0])[1:], store.cells_of(store.cell_types[1])[:2]
+    store.cumulative_of_cells([*most, *few], Cut(0.7, 4))
+    assert sorted(read) == sorted([store.cells_of(store.cell_types[0])[0], *few])
+    assert store.cumulative_of_cells(most, Cut(0.7)).truncated  # one cell tells; the rest need not be read
+    assert len(read) < 10
 
 
 def test_every_edge_is_answered_without_reading_links(store: StoreReader, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reader_module, "cut_sums", lambda *given: pytest.fail("read the links"))
-    store._sums.clear()
+    store._recent.clear()
     for threshold in (*EDGE_SCORES, 1.0):
         assert store.cumulative(store.cell_types[0], Cut(threshold, 3)).n_cells
     with pytest.raises(pytest.fail.Exception):
@@ -144,9 +176,8 @@ def test_what_was_cut_at_k_max_is_told(store: StoreReader) -> None:
 def test_the_size_of_the_blocks_changes_nothing(
     tmp_path: Path, store: StoreReader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Neither in the direct sum nor in building the histogram, where blocks of links are merged."""
+    """In building the histogram, where blocks of links are merged."""
     wanted = tiny_store(tmp_path / "one.h5", n_cells=20, k_max=9)
-    monkeypatch.setattr(cumulative, "BATCH_LINKS", 700)
     for module in (packed, histogram):
         monkeypatch.setattr(module, "WAITING_LINKS", 900)
     found = tiny_store(tmp_path / "other.h5", n_cells=20, k_max=9)
@@ -156,8 +187,7 @@ def test_the_size_of_the_blocks_changes_nothing(
                 same_sums(one.cumulative(name, cut), other.cumulative(name, cut))
 
 
-def test_memory_of_a_sum_does_not_grow_with_the_cells(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cumulative, "BATCH_LINKS", 5_000)
+def test_memory_of_a_sum_does_not_grow_with_the_cells(tmp_path: Path) -> None:
     peaks_of_memory = []
     for n_cells in (100, 400):
         with StoreReader.open(tiny_store(tmp_path / f"{n_cells}.h5", n_cells=n_cells)) as reader:
@@ -231,17 +261,17 @@ def test_sums_are_kept_within_bounds_and_cannot_be_written_to(
     assert store.cumulative(name, cut) is first
     with pytest.raises(ValueError, match="read-only"):
         first.links[0] = 1
-    monkeypatch.setattr(reader_module, "KEPT_SUMS_BYTES", 3 * 4 * first.links.nbytes)
+    monkeypatch.setattr(chosen, "KEPT_BYTES", 3 * 4 * first.links.nbytes)
     for k in range(1, 9):
         store.cumulative(name, Cut(0.62, k))
-    assert len(store._sums) == 3
+    assert len(store._recent) == 3
     assert store.cumulative(name, cut) is not first
 
 
 def test_threads_get_the_same_sums(store: StoreReader) -> None:
     cuts = [Cut(t, k) for t, k in itertools.product((0.55, 0.8, 0.917), (2, 5, None))]
     wanted = {cut: store.cumulative(store.cell_types[0], cut).score.copy() for cut in cuts}
-    store._sums.clear()
+    store._recent.clear()
     differing: list[Cut] = []
 
     def read(seed: int) -> None:

@@ -1,0 +1,207 @@
+"""Links straight from a cell's storage, compiled by numba: summed peak by peak, or put in order row by row.
+
+Imported where it is first called: numba takes half a second to load. Nothing here reads or writes past its arrays,
+whatever a damaged file holds: a link beyond the cell's own peaks, or a peak beyond the data set's, is told; that the
+numbers of links add up is for the caller to see to.
+
+A cell's storage (:class:`bi2scope.data.store.links.StoredCell`) lists its links rank by rank, each with the step down
+from the logit of its row's link before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numba
+import numpy as np
+
+from bi2scope.data.attention import WEIGHTED_PER_ROW
+from bi2scope.data.store import halves, schema
+
+DAMAGED = -1
+"""What a sum answers when a link points beyond the cell's own peaks, or one of those beyond the data set's."""
+
+_LARGEST = int(halves.LARGEST)
+_WEIGHT_UNIT = float(schema.WEIGHT_UNIT)
+_SCORE_BITS = 40
+_ONE_LINK = np.uint64(1 << _SCORE_BITS)
+_SCORE = np.uint64((1 << _SCORE_BITS) - 1)
+
+
+def compiled(function: Callable[..., Any]) -> Any:
+    """Compile at the first call, without the interpreter's lock; kept on disk where there is a place to keep it."""
+    try:
+        return numba.njit(nogil=True, cache=True)(function)
+    except RuntimeError:
+        return numba.njit(nogil=True)(function)
+
+
+@compiled
+def rank_starts(n_links, depth):  # type: ignore[no-untyped-def]
+    """``(depth + 1,)`` where the links of each rank start, and where the last ones end, from ``(n_rows,)`` lengths."""
+    ending, longer = np.zeros(depth + 1, np.int64), len(n_links)
+    for row in range(len(n_links)):
+        ending[min(n_links[row], depth)] += 1
+    start = np.zeros(depth + 1, np.int64)
+    for rank in range(depth):
+        longer -= ending[rank]
+        start[rank + 1] = start[rank] + longer
+    return start
+
+
+@compiled
+def unrolled(n_links, step, depth):  # type: ignore[no-untyped-def]
+    """Row and bits of each link up to a rank, as they lie.
+
+    Parameters
+    ----------
+    n_links
+        ``(n_rows,)`` links of each row, all of them.
+    step
+        ``(n_stored,)`` steps of the links up to the rank.
+    depth
+        That rank, at most the longest row's.
+
+    Returns
+    -------
+    ``(n_stored,)`` rows and bits, and ``(n_rows,)`` bits of each row's last link up to the rank, 0 without one.
+    """
+    row, bits, last = np.empty(len(step), np.int32), np.empty(len(step), np.uint16), np.zeros(len(n_links), np.uint16)
+    rows, here = np.arange(len(n_links)).astype(np.int32), np.zeros(len(n_links), np.uint16)
+    n_rows, shortest, at = len(n_links), 0, 0
+    for rank in range(1, depth + 1):
+        if shortest < rank:
+            n_rows, shortest = _reaching(n_links, rank, rows[:n_rows], here, last)
+        _step_down(step[at : at + n_rows], rank == 1, here[:n_rows], bits[at : at + n_rows])
+        row[at : at + n_rows] = rows[:n_rows]
+        at += n_rows
+    for i in range(n_rows):
+        last[rows[i]] = here[i]
+    return row, bits, last
+
+
+@compiled
+def _reaching(n_links, rank, rows, here, last):  # type: ignore[no-untyped-def]
+    """Keep the rows that reach a rank, and their bits, in order; how many, and the links of the shortest."""
+    kept, shortest = 0, np.int64(1 << 30)
+    for i in range(len(rows)):
+        row = rows[i]
+        if n_links[row] >= rank:
+            rows[kept], here[kept] = row, here[i]
+            kept += 1
+            shortest = min(shortest, np.int64(n_links[row]))
+        else:
+            last[row] = here[i]
+    return kept, shortest
+
+
+@compiled
+def _step_down(step, first, here, bits):  # type: ignore[no-untyped-def]
+    for i in range(len(step)):
+        here[i] = step[i] if first else here[i] - step[i]
+        bits[i] = here[i]
+
+
+@compiled
+def whole_weight(exponential, denominator, uniform):  # type: ignore[no-untyped-def]
+    """Weight of a link of the first ranks in whole units, from ``exp(s)`` and the denominator of its row in float32."""
+    weight = np.float32(1 / WEIGHTED_PER_ROW) if uniform else np.float32(exponential / denominator)
+    whole = np.rint(np.float64(weight) * _WEIGHT_UNIT)
+    return np.int64(whole) if 0 <= whole <= _WEIGHT_UNIT else np.int64(0)  # what no sound denominator gives
+
+
+@compiled
+def sound(cell, n_peaks):  # type: ignore[no-untyped-def]
+    """Whether all links point to the cell's own peaks, and those to peaks of the data set."""
+    highest = np.int64(0)
+    for peak in cell.planes[0]:
+        highest = max(highest, np.int64(peak))
+    for own in cell.own_peaks:
+        if own < 0 or own >= n_peaks:
+            return False
+    return cell.planes.shape[1] == 0 or highest < len(cell.own_peaks)
+
+
+@compiled
+def last_cut(cell, last, below):  # type: ignore[no-untyped-def]
+    """Highest bits of the last link of the rows that were cut at k_max and have fewer links than ``below``.
+
+    A row without any counts as the highest there can be; 0 when there is no such row.
+    """
+    highest = np.int64(0)
+    for row in range(len(last)):
+        if cell.n_links[row] < cell.n_above[row] and cell.n_links[row] < below:
+            highest = max(highest, np.int64(last[row] if cell.n_links[row] else _LARGEST))
+    return highest
+
+
+@compiled
+def cut_short(cell, depth, below):  # type: ignore[no-untyped-def]
+    """:func:`last_cut` of a cell read up to a rank."""
+    return last_cut(cell, unrolled(cell.n_links, cell.planes[1], depth)[2], below)
+
+
+@compiled
+def add_cell(cell, depth, cut, tables, total):  # type: ignore[no-untyped-def]
+    """Add up a cell's surviving links, peak by peak.
+
+    Parameters
+    ----------
+    cell, depth
+        Its storage as far as the cut asks for, and the highest rank there.
+    cut
+        Lowest bits that survive, the k asked for, and whether all links weigh the same.
+    tables
+        ``(65536,)`` whole score and ``exp(s)`` of every bits.
+    total
+        ``(n_peaks, 4)`` int64, added to: links, scores and weights, and cells with a count of the peak.
+
+    Returns
+    -------
+    :func:`last_cut`, or :data:`DAMAGED`.
+    """
+    if not sound(cell, len(total)):
+        return DAMAGED
+    (lowest, below, uniform), (whole_scores, exponentials) = cut, tables
+    peak, own_peaks = cell.planes[0], cell.own_peaks
+    row, bits, last = unrolled(cell.n_links, cell.planes[1], depth)
+    both, weight = np.zeros(len(own_peaks), np.uint64), np.zeros(len(own_peaks), np.int64)
+    for at in range(len(bits)):
+        both[peak[at]] += (_ONE_LINK + whole_scores[bits[at]]) if bits[at] >= lowest else np.uint64(0)
+    for at in range(rank_starts(cell.n_links, min(depth, WEIGHTED_PER_ROW))[-1]):
+        if bits[at] >= lowest:
+            weight[peak[at]] += whole_weight(exponentials[bits[at]], cell.denominator[row[at]], uniform)
+    for i in range(len(own_peaks)):
+        of_peak = total[own_peaks[i]]
+        of_peak[0] += np.int64(both[i] >> np.uint64(_SCORE_BITS))
+        of_peak[1] += np.int64(both[i] & _SCORE)
+        of_peak[2] += weight[i]
+        of_peak[3] += 1
+    return last_cut(cell, last, below)
+
+
+@compiled
+def by_row(cell, depth):  # type: ignore[no-untyped-def]
+    """All links of a cell, row by row.
+
+    Returns
+    -------
+    ``(n_rows + 1,)`` offsets of the rows, and ``(n_links,)`` peaks of the data set and bits; whether they are sound.
+    """
+    peak, step, own_peaks = cell.planes[0], cell.planes[1], cell.own_peaks
+    offset = np.zeros(len(cell.n_links) + 1, np.int64)
+    found, bits = np.empty(len(peak), np.int32), np.empty(len(peak), np.uint16)
+    start, to = rank_starts(cell.n_links, depth), 0
+    for row in range(len(cell.n_links)):
+        here = np.uint16(0)
+        for rank in range(cell.n_links[row]):
+            at = start[rank]
+            start[rank] = at + 1
+            if peak[at] >= len(own_peaks):
+                return offset, found, bits, False
+            here = np.uint16(step[at]) if rank == 0 else np.uint16(here - np.uint16(step[at]))
+            found[to], bits[to] = own_peaks[peak[at]], here
+            to += 1
+        offset[row + 1] = to
+    return offset, found, bits, True
