@@ -15,9 +15,8 @@ from typing import Any
 
 import numpy as np
 import orjson
-import pandas as pd
 
-from bi2scope.data.exchange.columns import Column, Columns
+from bi2scope.data.exchange.columns import Coded, Column, Columns
 
 ROWS_AT_A_TIME = 8192
 VERBATIM = frozenset({"gene_strand"})
@@ -70,11 +69,11 @@ def csv_rows(columns: Columns) -> Iterator[bytes]:
 
 
 def _fields(name: str, column: Column) -> Sequence[str]:
-    if isinstance(column, pd.Categorical):
-        used, places = np.unique(column.codes, return_inverse=True)
-        texts = column.categories.to_numpy(object)[used]
-        written = np.array([text_field(text, verbatim=name in VERBATIM) for text in texts], dtype=object)
-        return written[places].tolist() if len(used) else []
+    if isinstance(column, Coded):
+        used, codes = column.used()
+        fields = [text_field(text, verbatim=name in VERBATIM) for text in column.words.texts[used]]
+        named: list[str] = np.array(fields, dtype=object)[codes].tolist()
+        return named
     if column.dtype != object:
         return number_texts(column)
     known = {text: text_field(text, verbatim=name in VERBATIM) for text in set(column)}

@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import BinaryIO, Literal, cast, get_args
 
 from bi2scope.data.errors import InputError
+from bi2scope.data.exchange.arrow import arrow_stream
 from bi2scope.data.exchange.bedpe import bedpe_stream
 from bi2scope.data.exchange.csv import csv_head, csv_rows
 from bi2scope.data.exchange.h5ad import write_h5ad
 from bi2scope.data.exchange.interact import interact_stream
 from bi2scope.data.exchange.links import links_table
+from bi2scope.data.exchange.longrange import longrange_stream
 from bi2scope.data.exchange.map import map_table
 from bi2scope.data.exchange.parquet import write_parquet
 from bi2scope.data.exchange.peaks_table import peaks_table
@@ -22,19 +24,20 @@ from bi2scope.data.exchange.selection import Part, Table
 from bi2scope.data.files import replacing, require_absent
 
 Kind = Literal["links", "map", "peaks"]
-Format = Literal["csv", "parquet", "bedpe", "interact", "h5ad"]
+Format = Literal["csv", "parquet", "arrow", "bedpe", "interact", "longrange", "h5ad"]
 
 TABLES: Mapping[Kind, Callable[[Part], Table]] = {"links": links_table, "map": map_table, "peaks": peaks_table}
 
 FITTING: Mapping[Kind, tuple[Format, ...]] = {
-    "links": ("csv", "parquet", "bedpe", "interact"),
-    "map": ("csv", "parquet", "bedpe", "interact"),
-    "peaks": ("csv", "parquet", "h5ad"),
+    "links": ("csv", "parquet", "arrow", "bedpe", "interact", "longrange"),
+    "map": ("csv", "parquet", "arrow", "bedpe", "interact", "longrange"),
+    "peaks": ("csv", "parquet", "arrow", "h5ad"),
 }
 """The formats that each table can be written in."""
 
 
-def _csv_stream(table: Table) -> Iterator[bytes]:
+def csv_table(table: Table) -> Iterator[bytes]:
+    """A table as CSV in pieces (:mod:`bi2scope.data.exchange.csv`)."""
     first = next(table.blocks)
     yield csv_head(table.comments, first)
     yield from csv_rows(first)
@@ -43,11 +46,13 @@ def _csv_stream(table: Table) -> Iterator[bytes]:
 
 
 STREAMS: Mapping[str, Callable[[Table], Iterator[bytes]]] = {
-    "csv": _csv_stream,
+    "csv": csv_table,
+    "arrow": arrow_stream,
     "bedpe": bedpe_stream,
     "interact": interact_stream,
+    "longrange": longrange_stream,
 }
-"""Formats of text: a file may be gzipped, or go to standard output."""
+"""Formats that are written from the first byte to the last: a file may be gzipped, or go to standard output."""
 
 WRITERS: Mapping[str, Callable[[Table, Path], None]] = {"parquet": write_parquet, "h5ad": write_h5ad}
 """Formats that need a file."""
@@ -56,6 +61,7 @@ _MISFIT = {
     "h5ad": "h5ad holds cell types by peaks",
     "bedpe": "bedpe holds pairs of a gene and a peak",
     "interact": "interact holds pairs of a gene and a peak",
+    "longrange": "longrange holds pairs of a gene and a peak",
 }
 
 

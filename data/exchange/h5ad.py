@@ -32,10 +32,12 @@ def anndata_of(table: Table) -> AnnData:
 
     blocks: list[Columns] = list(table.blocks)
     first = blocks[0]
-    var = pd.DataFrame({name: first[name] for name in PEAK_COLUMNS}, index=pd.Index(first["peak"].astype(object)))
+    var = pd.DataFrame(
+        {name: np.asarray(first[name]) for name in PEAK_COLUMNS}, index=pd.Index(np.asarray(first["peak"]))
+    )
     obs = pd.DataFrame(
         {"n_cells": [int(np.asarray(block["n_cells"])[0]) for block in blocks]},
-        index=pd.Index(list(table.part.cell_types), dtype=object),
+        index=pd.Index([str(np.asarray(block["cell_type"][:1])[0]) for block in blocks], dtype=object),
     )
     layers = {name: np.stack([np.asarray(block[name], dtype=np.float64) for block in blocks]) for name in LAYERS}
     uns = {"bi2scope": "\n".join(table.comments)}

@@ -28,10 +28,9 @@ BY_SCORE = "0"
 
 def interact_stream(table: Table) -> Iterator[bytes]:
     """A custom track in pieces: the track line, comment lines, the names of the columns, a row per pair."""
-    title = f"{table.part.reader.attributes.name or 'bi2scope'} {table.name}".replace('"', "'")
-    cut = table.part.cut
+    title, k = table.title.replace('"', "'"), "off" if table.cut.top_k is None else table.cut.top_k
     track = (
-        f'track type=interact name="{title}" description="{title}, score above {cut.threshold:g}, k {cut.top_k}" '
+        f'track type=interact name="{title}" description="{title}, score above {table.cut.threshold:g}, k {k}" '
         "interactDirectional=true spectrum=on visibility=full"
     )
     head = [*track.splitlines(), *comment_lines(table.comments), "#" + "\t".join(COLUMNS)]
@@ -50,7 +49,7 @@ def interact_columns(block: Columns) -> dict[str, Any]:
             (
                 block["gene_chrom"], np.minimum(tss, start), np.maximum(tss + 1, end),
                 (block["gene_name"], block["peak"]), np.rint(score.astype(np.float64) * 1000).astype(np.int64), score,
-                block["cell_id" if "cell_id" in block else "cell_type"], BY_SCORE,
+                block[next(name for name in ("cell_id", "cell_type") if name in block)], BY_SCORE,
                 block["gene_chrom"], tss, tss + 1, block["gene_name"], block["gene_strand"],
                 block["peak_chrom"], start, end, block["peak"], ".",
             ),

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from bi2scope.data.exchange.columns import Columns
 from bi2scope.data.exchange.places import Places
@@ -27,7 +26,7 @@ def links_table(part: Part) -> Table:
     :meth:`~bi2scope.data.store.reader.StoreReader.attention_for`; where that cannot be, the comments say so.
     """
     recomputed = part.layer == 0 and part.reader.has_factors
-    return Table("links", part, tuple(part.comments(part.beyond_kept and not recomputed)), _blocks(part))
+    return part.table("links", part.comments(part.beyond_kept and not recomputed), _blocks(part))
 
 
 def _blocks(part: Part) -> Iterator[Columns]:
@@ -72,12 +71,9 @@ def _no_links() -> Arrays:
 def _named(part: Part, places: Places, waiting: list[Arrays]) -> Columns:
     """Links of several cells as one block, with names in place of positions."""
     joined = {name: np.concatenate([each[name] for each in waiting]) for name in waiting[0]}
-    cells, place = np.unique(joined.pop("cell"), return_inverse=True)
-    table = part.reader.cells
-    kinds = table["cell_type"].cat
+    cell = joined.pop("cell")
     return {
-        "cell_id": pd.Categorical.from_codes(place, table.index[cells]),
-        "cell_type": pd.Categorical.from_codes(kinds.codes.to_numpy()[cells][place], kinds.categories),
+        **{name: column[cell] for name, column in places.cells.items()},
         **places.columns(joined.pop("gene"), joined.pop("peak")),
         **joined,
     }

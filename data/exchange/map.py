@@ -44,7 +44,7 @@ def map_table(part: Part) -> Table:
             "Ask for less, or precompute with another --k-max or --floor.",
         )
     least = "pairs: those linked in 1 of 100 of a type's cells, rounded up, or more"
-    return Table("map", part, (*part.comments(False), least, *MEANING), _blocks(part))
+    return part.table("map", (*part.comments(False), least, *MEANING), _blocks(part))
 
 
 def stored_suffices(part: Part) -> bool:
@@ -62,8 +62,8 @@ def _blocks(part: Part) -> Iterator[Columns]:
             yield {
                 "cell_type": repeated(cell_type, len(pairs)),
                 **places.columns(pairs["gene"].to_numpy(), pairs["peak"].to_numpy()),
-                "n_cells": pairs["n_cells"].to_numpy(np.int64),
-                "n_both": pairs["n_both"].to_numpy(np.int64),
+                "n_cells": pairs["n_cells"].to_numpy(np.int32),
+                "n_both": pairs["n_both"].to_numpy(np.int32),
                 "mean_score": pairs["score"].to_numpy(np.float64),
                 "mean_weight": pairs["weight"].to_numpy(np.float64),
             }

@@ -7,9 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
-from bi2scope.data.exchange.columns import Columns
+from bi2scope.data.exchange.columns import Coded, Columns
 from bi2scope.data.exchange.csv import ROWS_AT_A_TIME, number_texts
 
 _BREAKING = re.compile(r"[\s\x00-\x1f]+")
@@ -32,22 +31,22 @@ def tab_rows(columns: Mapping[str, Any]) -> Iterator[bytes]:
     n_rows = next(len(column) for column in columns.values() if not isinstance(column, str | tuple))
     for start in range(0, n_rows, ROWS_AT_A_TIME):
         stop = min(start + ROWS_AT_A_TIME, n_rows)
-        fields = [_fields(column, slice(start, stop)) for column in columns.values()]
+        fields = [field_texts(column, slice(start, stop)) for column in columns.values()]
         yield "".join("\t".join(row) + "\n" for row in zip(*fields, strict=True)).encode()
 
 
-def _fields(column: Any, rows: slice) -> Sequence[str]:
+def field_texts(column: Any, rows: slice) -> Sequence[str]:
+    """Some rows of a column as texts; see :func:`tab_rows`."""
     if isinstance(column, str):
         return [column] * (rows.stop - rows.start)
     if isinstance(column, tuple):
-        ends = (_fields(each, rows) for each in column)
+        ends = (field_texts(each, rows) for each in column)
         return ["/".join(both) for both in zip(*ends, strict=True)]
     part = column[rows]
-    if not isinstance(part, pd.Categorical):
+    if not isinstance(part, Coded):
         return number_texts(part)
-    used, places = np.unique(part.codes, return_inverse=True)
-    texts = np.array([plain(text) for text in part.categories.to_numpy(object)[used]], dtype=object)
-    named: list[str] = texts[places].tolist()
+    used, codes = part.used()
+    named: list[str] = np.array([plain(text) for text in part.words.texts[used]], dtype=object)[codes].tolist()
     return named
 
 

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from bi2scope.data.exchange.columns import Column
+from bi2scope.data.exchange.columns import Column, narrow
 from bi2scope.data.expectation import accessibility, expected_score
 from bi2scope.data.expectation import lift as observed_over_expected
 
@@ -62,12 +62,12 @@ def score_columns(scores: Scores, chrom: npt.ArrayLike) -> dict[str, Column]:
     """
     n_open = np.asarray(scores.n_open)
     return {
-        "n_cells": np.full(len(n_open), scores.n_cells),
-        "n_open": n_open,
+        "n_cells": np.full(len(n_open), scores.n_cells, dtype=np.int32),
+        "n_open": narrow(n_open),
         "accessibility": accessibility(n_open, scores.n_cells),
         "links": np.asarray(scores.links).astype(np.int64),
         "score": np.asarray(scores.score),
         "weight": np.asarray(scores.weight),
         "lift": lift(scores.score, n_open, chrom),
-        "rank": dense_rank(scores.score),
+        "rank": narrow(dense_rank(scores.score)),
     }

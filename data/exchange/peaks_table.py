@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from bi2scope.data.exchange.columns import Column, Columns, coded, repeated
+from bi2scope.data.exchange.columns import Column, Columns, coded, narrow, repeated
 from bi2scope.data.exchange.comments import LIFT, RANK, SUMS
 from bi2scope.data.exchange.peaks import score_columns
 from bi2scope.data.exchange.selection import Part, Table
@@ -15,7 +15,7 @@ from bi2scope.data.progress import progress_bar
 
 def peaks_table(part: Part) -> Table:
     """Cumulative scores; links beyond what is kept are missing, and the comments say so."""
-    return Table("peaks", part, (*part.comments(truncated(part)), SUMS, LIFT, RANK), _blocks(part))
+    return part.table("peaks", (*part.comments(truncated(part)), SUMS, LIFT, RANK), _blocks(part))
 
 
 def truncated(part: Part) -> bool:
@@ -39,6 +39,6 @@ def peak_places(part: Part) -> dict[str, Column]:
     return {
         "peak": coded(peaks.index),
         "chrom": coded(peaks["chrom"]),
-        "chromStart": peaks["start"].to_numpy(np.int64),
-        "chromEnd": peaks["end"].to_numpy(np.int64),
+        "chromStart": narrow(peaks["start"].to_numpy(np.int64)),
+        "chromEnd": narrow(peaks["end"].to_numpy(np.int64)),
     }

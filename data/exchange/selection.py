@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -90,6 +90,10 @@ class Part:
         """Positions of the chosen cells, ascending."""
         return np.sort(np.concatenate([self.reader.cells_of(each) for each in self.cell_types])).astype(np.int64)
 
+    def table(self, name: str, comments: Iterable[str], blocks: Iterator[Columns]) -> Table:
+        """A table of this part, by the name of its kind."""
+        return Table(f"{self.reader.attributes.name or 'bi2scope'} {name}", self.cut, tuple(comments), blocks)
+
     @property
     def beyond_kept(self) -> bool:
         """Whether the cut asks for more than the store keeps."""
@@ -112,10 +116,10 @@ class Table:
 
     Attributes
     ----------
-    name
-        What they are: ``links``, ``map`` or ``peaks``.
-    part
-        Of what.
+    title
+        What they are, in a few words.
+    cut
+        Which links they are of.
     comments
         What the table says of itself, a line each.
     blocks
@@ -123,7 +127,7 @@ class Table:
         once.
     """
 
-    name: str
-    part: Part
+    title: str
+    cut: Cut
     comments: tuple[str, ...]
     blocks: Iterator[Columns]

@@ -101,7 +101,9 @@ def export(
     out: Annotated[str, typer.Option("--out", help="File to write; - is standard output.")],
     form: Annotated[
         str | None,
-        typer.Option("--format", help="csv, parquet, bedpe, interact or h5ad; by the ending when left out."),
+        typer.Option(
+            "--format", help="csv, parquet, arrow, bedpe, interact, longrange or h5ad; by the ending when left out."
+        ),
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file if it is there.")] = False,
 ) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 import anndata
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from stores import tiny_store
 
@@ -181,6 +182,41 @@ def test_bedpe_and_interact_hold_the_pairs(reader: StoreReader) -> None:
         assert {len(line.split()) for line in rows} == {len(COLUMNS)}  # white space splits nothing
 
 
+@pytest.mark.parametrize("kind", ["links", "map", "peaks"])
+def test_an_arrow_stream_holds_what_csv_holds(reader: StoreReader, kind: Kind, monkeypatch) -> None:
+    monkeypatch.setattr(links_module, "BLOCK_ROWS", 500)
+    content = b"".join(STREAMS["arrow"](TABLES[kind](Part.of(reader, WHOLE))))
+    stream = pa.ipc.open_stream(content)
+    batches = list(stream)
+    assert len(batches) > 1
+    said = stream.schema.metadata[b"bi2scope"].decode().split("\n")
+    assert [f"# {line}" for line in said] == [
+        line for line in text_of(reader, kind).split("\r\n") if line.startswith("#")
+    ]
+    found, wanted = pa.Table.from_batches(batches), frame_of(reader, kind)
+    assert found.column_names == list(wanted.columns)
+    for name in wanted:
+        kept = found[name].to_numpy()
+        np.testing.assert_array_equal(kept, wanted[name].to_numpy().astype(kept.dtype), err_msg=name)
+    widths = {field.name: field.type for field in stream.schema}
+    assert not {name for name, kind in widths.items() if kind in (pa.string(), pa.large_string())}
+    assert pa.int64() not in {widths[name] for name in widths if name.endswith(("_start", "_end", "_tss", "n_cells"))}
+
+
+def test_longrange_has_two_lines_a_pair(reader: StoreReader) -> None:
+    wanted = frame_of(reader, "map")
+    text = text_of(reader, "map", "longrange")
+    lines = [line.split("\t") for line in text.split("\n")[:-1] if not line.startswith("#")]
+    assert len(lines) == 2 * len(wanted) > 0
+    for (here, there), row in zip(zip(lines[::2], lines[1::2], strict=True), wanted.itertuples(), strict=True):
+        gene, peak = [row.gene_chrom, row.gene_tss, row.gene_tss + 1], [row.peak_chrom, row.peak_start, row.peak_end]
+        for line, (own, other) in ((here, (gene, peak)), (there, (peak, gene))):
+            assert line[:3] == [str(part) for part in own]
+            place, _, score = line[3].rpartition(",")
+            assert place == "{}:{}-{}".format(*other)
+            assert float(score) == row.mean_score
+
+
 def test_h5ad_opens_in_scanpy(reader: StoreReader, tmp_path: Path) -> None:
     import scanpy
 
@@ -262,8 +298,8 @@ def test_bad_selections_are_refused_in_words(reader: StoreReader) -> None:
         ("links", "a.txt", None, "ending of .*a.txt"),
         ("links", "a", None, "ending of"),
         ("links", "a.csv", "tsv", "no format 'tsv'"),
-        ("links", "a.h5ad", None, "cannot hold links.*csv, parquet, bedpe, interact"),
-        ("peaks", "a.bedpe", None, "cannot hold peaks.*csv, parquet, h5ad"),
+        ("links", "a.h5ad", None, "cannot hold links.*csv, parquet, arrow, bedpe, interact, longrange"),
+        ("peaks", "a.bedpe", None, "cannot hold peaks.*csv, parquet, arrow, h5ad"),
         ("links", "a.parquet.gz", None, "compressed in itself"),
         ("links", None, "parquet", "standard output"),
     ],

@@ -1,0 +1,59 @@
+"""Tables as an Arrow IPC stream: a record batch for each block, what the table says of itself in the schema.
+
+Texts are dictionaries of what occurs in the batch; numbers are as wide as their column. The stream may go through a
+pipe or a socket, and ``pyarrow.ipc.open_stream``, ``polars.read_ipc_stream`` and Arrow for JavaScript read it.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from typing import Any
+
+from bi2scope.data.exchange.columns import Coded, Column, Columns
+from bi2scope.data.exchange.selection import Table
+
+COMMENTS_KEY = "bi2scope"
+"""Key of the schema's metadata under which the comment lines stand, a line each."""
+
+
+def arrow_stream(table: Table) -> Iterator[bytes]:
+    """A table in pieces: the schema first, one for each block."""
+    import pyarrow as pa
+
+    first = record_batch(next(table.blocks), table.comments)
+    sink = io.BytesIO()
+    with pa.ipc.new_stream(sink, first.schema) as writer:
+        writer.write_batch(first)
+        for block in table.blocks:
+            yield _taken(sink)
+            writer.write_batch(record_batch(block, table.comments))
+    yield _taken(sink)
+
+
+def record_batch(block: Columns, comments: tuple[str, ...]) -> Any:
+    """A block as a record batch of Arrow with the comments in its schema."""
+    import pyarrow as pa
+
+    arrays = {name: arrow_array(column) for name, column in block.items()}
+    schema = pa.schema(
+        [(name, array.type) for name, array in arrays.items()], metadata={COMMENTS_KEY: "\n".join(comments)}
+    )
+    return pa.RecordBatch.from_arrays(list(arrays.values()), schema=schema)
+
+
+def arrow_array(column: Column) -> Any:
+    """A column as an array of Arrow; texts as a dictionary of those that occur."""
+    import pyarrow as pa
+
+    if isinstance(column, Coded):
+        used, codes = column.used()
+        return pa.DictionaryArray.from_arrays(pa.array(codes), column.words.arrow.take(pa.array(used)), safe=False)
+    return pa.array(column)
+
+
+def _taken(sink: io.BytesIO) -> bytes:
+    piece = sink.getvalue()
+    sink.seek(0)
+    sink.truncate()
+    return piece
