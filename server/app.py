@@ -17,7 +17,17 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Match
 
-from bi2scope.server import cells, celltypes, difference_routes, errors, exports, gene_routes, service_routes, tf_routes
+from bi2scope.server import (
+    cells,
+    celltypes,
+    difference_routes,
+    errors,
+    exports,
+    gene_routes,
+    profile,
+    service_routes,
+    tf_routes,
+)
 from bi2scope.server.answers import CSV, REFUSALS, Served, csv, json, named_store
 from bi2scope.server.dataset import dataset_info, program_version
 from bi2scope.server.heatmap import heatmap
@@ -35,6 +45,7 @@ from bi2scope.server.wire import (
     LinkTable,
     PeakScores,
 )
+from bi2scope.server.wire_profile import LinkProfile
 
 if TYPE_CHECKING:
     from bi2scope.data.store.reader import StoreReader
@@ -137,6 +148,18 @@ def get_links_csv(catalogue: Served, cell_id: str, query: Annotated[LinksQuery, 
 def get_heatmap(catalogue: Served, cell_id: str, query: Annotated[HeatmapQuery, Query()]) -> Response:
     """Genes x peaks of one cell, or of a window of it, binned to at most the size asked."""
     return json(heatmap(catalogue, cell_id, query))
+
+
+@router.get("/cells/{cell_id:path}/profile", response_model=LinkProfile)
+def get_cell_profile(catalogue: Served, cell_id: str, query: Annotated[CutQuery, Query()]) -> Response:
+    """What threshold and k leave of one cell's links: how many, of how many genes, how far away."""
+    return json(profile.cell_profile(catalogue, cell_id, query))
+
+
+@router.get("/celltypes/{cell_type:path}/profile", response_model=LinkProfile)
+def get_type_profile(catalogue: Served, cell_type: str, query: Annotated[CutQuery, Query()]) -> Response:
+    """The same over all cells of a type, beside the control models of the store."""
+    return json(profile.type_profile(catalogue, cell_type, query))
 
 
 @router.get("/celltypes/{cell_type:path}/scores", response_model=PeakScores)

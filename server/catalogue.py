@@ -12,6 +12,7 @@ import pandas as pd
 
 from bi2scope.data.errors import NotFoundError
 from bi2scope.data.regions import natural_chromosome_order, tss
+from bi2scope.server.profile import ProfileCounts
 from bi2scope.server.wire import ChromosomeSpan
 
 if TYPE_CHECKING:
@@ -41,6 +42,8 @@ class Catalogue:
         ``(n_peaks,)`` text, text, int64 and int64, in genome order.
     chromosomes
         Where each chromosome's genes and peaks stand, in natural order.
+    profiles
+        Counts for answers about what a cut leaves, made when first asked for.
     """
 
     def __init__(self, reader: StoreReader) -> None:
@@ -53,6 +56,7 @@ class Catalogue:
         self.peak, self.peak_chrom = _texts(peaks.index), _texts(peaks["chrom"])
         self.peak_start, self.peak_end = peaks["start"].to_numpy(np.int64), peaks["end"].to_numpy(np.int64)
         self.chromosomes = chromosome_spans(self.gene_chrom, self.peak_chrom)
+        self.profiles = ProfileCounts(self)
 
     @functools.cached_property
     def _genes_by_name(self) -> dict[str, list[int]]:

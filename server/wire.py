@@ -1,8 +1,8 @@
 """What travels between service and screen: every body of ``/api/v1``, as pydantic models.
 
-The dashboard imports this module, ``wire_tf`` and ``wire_genes`` of the server, and no other. Tables travel as columns:
-one list per column, all of one length, in the row order stated. Coordinates are 0-based, half-open; distances are in
-base pairs.
+The dashboard imports this module, ``wire_tf``, ``wire_genes`` and ``wire_profile`` of the server, and no other. Tables
+travel as columns: one list per column, all of one length, in the row order stated. Coordinates are 0-based, half-open;
+distances are in base pairs.
 
 The address of each body (``.csv`` after the path gives the same rows as CSV)::
 
@@ -18,7 +18,7 @@ The address of each body (``.csv`` after the path gives the same rows as CSV)::
                                                                PeakScores
 
 Those of TF-binding tracks stand in :mod:`bi2scope.server.wire_tf`, those of genes and peaks in
-:mod:`bi2scope.server.wire_genes`.
+:mod:`bi2scope.server.wire_genes`, what a cut leaves in :mod:`bi2scope.server.wire_profile`.
 
 Any error, of any status, has the body :class:`ErrorBody`.
 """

@@ -159,7 +159,7 @@ class StoredHistogram:
         self._sums = group[schema.SUMS]
         self._offset: Ints64 = group[schema.OFFSET][:]
         self.depth = (len(self._offset) - 1) // BINS
-        self._last_cut = int(group.attrs[schema.LAST_CUT])
+        self.last_cut = int(group.attrs[schema.LAST_CUT])
         self._n_peaks = n_peaks
         self._check()
 
@@ -179,12 +179,21 @@ class StoredHistogram:
     def truncates(self, cut: Cut) -> bool:
         """Whether links that survive the cut were cut off when the store was made."""
         asks = cut.top_k is None or cut.top_k > self.depth
-        return asks and self._last_cut >= halves.lowest_above(cut.threshold)
+        return asks and self.last_cut >= halves.lowest_above(cut.threshold)
 
     @property
     def n_entries(self) -> int:
         """Entries of the histogram."""
         return int(self._offset[-1])
+
+    def frame_links(self) -> Ints64:
+        """``(depth, n_bins)`` links of each frame, over all peaks; holds the entries of one rank at a time."""
+        frames = np.zeros((self.depth, BINS), dtype=np.int64)
+        for rank in range(self.depth):
+            offset = self._offset[rank * BINS : (rank + 1) * BINS + 1]
+            links = self._read("links", int(offset[0]), int(offset[-1]))
+            frames[rank] = np.bincount(np.repeat(np.arange(BINS), np.diff(offset)), links, BINS)
+        return frames
 
     def sums(self, cut: Cut) -> WholeSums | None:
         """``(3, n_peaks)`` sums of the links that survive; ``None`` when the threshold parts a bin."""

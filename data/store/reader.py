@@ -292,14 +292,19 @@ class StoreReader:
 
     def _sums_of_type(self, code: int, cut: Cut, place: tuple[int, int], control: str | None = None) -> CutSums | None:
         """Sums of a whole type from its histogram; ``None`` when that does not hold the cut."""
-        root = schema.CUMULATIVE if control is None else f"{schema.CONTROLS}/{control}"
-        group = self._file[schema.cumulative_path(*place, root)][schema.of_type(code)]
-        histogram = StoredHistogram(group, self.n_peaks)
+        histogram = self.histogram(self.cell_types[code], *place, control)
         sums = histogram.sums(cut)
         if sums is None:
             return None
         n_open = self._file[f"{schema.CUMULATIVE}/{schema.N_OPEN}"][code].astype(np.int64)
         return CutSums(sums, n_open, cut.threshold < self.attributes.floor or histogram.truncates(cut))
+
+    def histogram(self, cell_type: str, layer: int = 0, head: int = 0, control: str | None = None) -> StoredHistogram:
+        """The stored histogram of a cell type; raises as :meth:`cumulative`, whose sums it holds."""
+        root = schema.CUMULATIVE if control is None else f"{schema.CONTROLS}/{control}"
+        with intact(self.path, f"the histogram of {cell_type}"):
+            group = self._file[schema.cumulative_path(layer, head, root)][schema.of_type(self._type(cell_type))]
+            return StoredHistogram(group, self.n_peaks)
 
     def cumulative_of_cells(
         self, cells: CellPositions, cut: Cut, layer: int = 0, head: int = 0, from_links: bool = False

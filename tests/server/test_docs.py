@@ -13,7 +13,7 @@ from service import Service
 from stores import tiny_store
 
 from bi2scope.data.store.reader import StoreReader
-from bi2scope.server import wire, wire_differences, wire_genes, wire_tf
+from bi2scope.server import wire, wire_differences, wire_genes, wire_profile, wire_tf
 from bi2scope.server.app import create_app
 from bi2scope.server.params import WANTED
 from bi2scope.server.settings import Settings
@@ -91,6 +91,7 @@ def test_every_parameter_and_column_is_named() -> None:
         wire_genes.RivalColumns,
         wire_differences.PeakDifference,
         wire_differences.PeakDifferenceColumns,
+        wire_profile.ControlLinks,
     )
     wanted = {name for model in models for name in model.model_fields} | set(WANTED)
     assert not wanted - named
