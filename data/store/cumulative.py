@@ -140,6 +140,12 @@ def _below(cut: Cut) -> int:
     return schema.LARGEST_K_MAX + 1 if cut.top_k is None else cut.top_k
 
 
+def cut_off(one: RankedLinks, cut: Cut) -> bool:
+    """Whether a row was cut at k_max although its last kept link survives and k asks for more."""
+    rows = (one.n_above > one.n_links) & (one.n_links < _below(cut))
+    return last_bits(one, rows) >= halves.lowest_above(cut.threshold)
+
+
 def last_bits(one: RankedLinks, rows: npt.NDArray[np.bool_]) -> int:
     """Highest bits of the last link of some rows; a row without any counts as the highest there can be."""
     if not rows.any():
