@@ -19,6 +19,7 @@ from starlette.routing import Match
 
 from bi2scope.server import (
     cells,
+    cells_routes,
     celltypes,
     difference_routes,
     errors,
@@ -178,6 +179,7 @@ def get_scores_csv(catalogue: Served, cell_type: str, query: Annotated[CutQuery,
 router.include_router(tf_routes.router)
 router.include_router(gene_routes.router)
 router.include_router(difference_routes.router)
+router.include_router(cells_routes.router)
 
 
 def refuse_the_rest(api: FastAPI) -> None:

@@ -13,16 +13,17 @@ from bi2scope.data.regions import distance_to_tss
 from bi2scope.server.catalogue import Catalogue
 from bi2scope.server.columns import columnar
 from bi2scope.server.params import CellsQuery, LinksQuery
+from bi2scope.server.quality import ordered, quality_of
 from bi2scope.server.wire import CellPage, CellSummary, Embedding, LinkColumns, LinkTable
 
 
 def cell_page(catalogue: Catalogue, query: CellsQuery) -> CellPage:
-    """A page of the cells, of one type or with one beginning of their name, in the order of the data set.
+    """A page of the cells, of one type or one beginning of their name, in the order of the data set or of a column.
 
     Raises
     ------
     NotFoundError
-        If there is no such cell type.
+        If there is no such cell type or column.
     """
     cells = catalogue.reader.cells
     kept = np.ones(len(cells), dtype=bool)
@@ -31,15 +32,16 @@ def cell_page(catalogue: Catalogue, query: CellsQuery) -> CellPage:
     if query.prefix is not None:
         folded = query.prefix.casefold()
         kept &= np.array([str(name).casefold().startswith(folded) for name in cells.index], dtype=bool)
-    found = cells[kept]
+    found = ordered(cells[kept], query.sort)
     page = found.iloc[query.offset : query.offset + query.limit]
-    rows = zip(page.index, page["cell_type"], page["n_genes"], page["n_peaks"], strict=True)
+    quality = quality_of(page) if query.quality else [None] * len(page)
+    rows = zip(page.index, page["cell_type"], page["n_genes"], page["n_peaks"], quality, strict=True)
     return CellPage(
         total=len(found),
         offset=query.offset,
         cells=[
-            CellSummary(cell_id=str(name), cell_type=str(kind), n_genes=int(genes), n_peaks=int(peaks))
-            for name, kind, genes, peaks in rows
+            CellSummary(cell_id=str(name), cell_type=str(kind), n_genes=int(genes), n_peaks=int(peaks), quality=numbers)
+            for name, kind, genes, peaks, numbers in rows
         ],
     )
 

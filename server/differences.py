@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -18,9 +19,10 @@ from bi2scope.data.exchange.csv import csv_stream
 from bi2scope.data.store.cell_sums import Feature, SumsOf
 from bi2scope.data.store.group_difference import FEWEST_CELLS, Compared, Contrast, Difference, difference
 from bi2scope.server.catalogue import Catalogue, Ints
+from bi2scope.server.chosen import CHOSEN, chosen_positions, require_apart
 from bi2scope.server.columns import columnar
 from bi2scope.server.exports import view_address
-from bi2scope.server.params import DifferenceQuery
+from bi2scope.server.params import ContrastQuery
 from bi2scope.server.tf import Recent
 from bi2scope.server.wire_differences import (
     GeneDifference,
@@ -32,17 +34,70 @@ from bi2scope.server.wire_differences import (
 MOST_KEPT = 8
 """Differences that are kept, some 15 MB each with a hundred thousand peaks."""
 
-OTHERS = "all other cells"
+OTHERS, OTHER_CHOSEN = "all other cells", "other chosen cells"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Groups:
-    """Whose cells are compared; no cell is in both."""
+    """Whose cells are compared; no cell is in both.
 
-    cell_type: str
+    Attributes
+    ----------
+    name, against
+        What they are called; ``against`` is ``None`` for all other cells.
+    first, second
+        Their positions.
+    """
+
+    name: str
     against: str | None
     first: Ints
     second: Ints
+
+    @classmethod
+    def of_types(cls, catalogue: Catalogue, cell_type: str, against: str | None) -> Self:
+        """The cells of a type, and those of another or all others.
+
+        Raises
+        ------
+        NotFoundError
+            If there is no such type.
+        ConfigurationError
+            If a type is held against itself.
+        """
+        names = [catalogue.require_cell_type(name) for name in (cell_type, against) if name is not None]
+        if len(set(names)) < len(names):
+            raise ConfigurationError(f"{cell_type} is held against itself; against must be another cell type.")
+        first, *second = (catalogue.reader.cells_of(name) for name in names)
+        return cls(cell_type, against, first, second[0] if second else _others(catalogue, first))
+
+    @classmethod
+    def of_cells(cls, catalogue: Catalogue, names: Sequence[str], against: Sequence[str] | None) -> Self:
+        """Cells that were chosen, and others that were or all others.
+
+        Raises
+        ------
+        NotFoundError
+            If one of them does not exist.
+        ConfigurationError
+            If a cell is in both.
+        """
+        first = chosen_positions(catalogue, names)
+        if against is None:
+            return cls(CHOSEN, None, first, _others(catalogue, first))
+        second = chosen_positions(catalogue, against)
+        require_apart(catalogue, first, second)
+        return cls(CHOSEN, OTHER_CHOSEN, first, second)
+
+    @property
+    def key(self) -> bytes:
+        """The same for the same cells on the same sides."""
+        both = (np.ascontiguousarray(each, dtype=np.int64).tobytes() for each in (self.first, self.second))
+        return b"".join(hashlib.sha256(each).digest() for each in both)
+
+
+def _others(catalogue: Catalogue, cells: Ints) -> Ints:
+    return np.setdiff1d(np.arange(catalogue.n_cells), cells)
 
 
 class Differences:
@@ -59,17 +114,17 @@ class Differences:
         self._kept = Recent(MOST_KEPT)
         self._working = threading.Lock()  # one at a time: each keeps some hundred MB in memory
 
-    def peaks(self, cell_type: str, query: DifferenceQuery, most: int | None) -> PeakDifference:
+    def peaks(self, groups: Groups, query: ContrastQuery, most: int | None) -> PeakDifference:
         """Peaks that were tested, the most different first; at most ``most`` and ``query.limit``.
 
         Raises
         ------
         NotFoundError
-            If there is no such cell type, layer or head.
+            If there is no such layer or head.
         ConfigurationError
-            If a type is held against itself, or one of the groups has fewer than three cells.
+            If one of the groups has fewer than three cells.
         """
-        groups, found, order = self._found(cell_type, query, "peak", most)
+        found, order = self._found(groups, query, "peak", most)
         catalogue, place = self.catalogue, found.tested.feature[order]
         rows = {
             "peak": catalogue.peak[place],
@@ -81,9 +136,9 @@ class Differences:
         head = _head(groups, found, query, len(order))
         return columnar(PeakDifference, **head, rows=columnar(PeakDifferenceColumns, **rows))
 
-    def genes(self, cell_type: str, query: DifferenceQuery, most: int | None) -> GeneDifference:
+    def genes(self, groups: Groups, query: ContrastQuery, most: int | None) -> GeneDifference:
         """Genes that were tested; as :meth:`peaks`."""
-        groups, found, order = self._found(cell_type, query, "gene", most)
+        found, order = self._found(groups, query, "gene", most)
         catalogue, place = self.catalogue, found.tested.feature[order]
         rows = {
             "gene_id": catalogue.gene_id[place],
@@ -97,36 +152,27 @@ class Differences:
         return columnar(GeneDifference, **head, rows=columnar(GeneDifferenceColumns, **rows))
 
     def _found(
-        self, cell_type: str, query: DifferenceQuery, feature: Feature, most: int | None
-    ) -> tuple[Groups, Difference, Ints]:
-        """Who is compared, what was found, and the places of the rows to show, the most different first."""
+        self, groups: Groups, query: ContrastQuery, feature: Feature, most: int | None
+    ) -> tuple[Difference, Ints]:
+        """What was found, and the places of the rows to show, the most different first."""
         self.catalogue.require_head(query.layer, query.head)
-        groups, contrast = self._groups(cell_type, query.against), _contrast(query, feature)
+        for name, cells in ((groups.name, groups.first), (groups.against or OTHERS, groups.second)):
+            if len(cells) < FEWEST_CELLS:
+                raise ConfigurationError(
+                    f"{name}: {len(cells)} cells. The cells are the replicates, and {FEWEST_CELLS} at least are wanted."
+                )
+        contrast = _contrast(query, feature)
 
         def make() -> tuple[Difference, Ints]:
             found = difference(self.catalogue.reader, groups.first, groups.second, contrast)
             return found, _by_difference(found.tested, NO_EFFECT[query.test])
 
         with self._working:
-            found, order = self._kept((groups.cell_type, groups.against, contrast), make)
-        return groups, found, order[: min([len(order), *(each for each in (query.limit, most) if each is not None)])]
-
-    def _groups(self, cell_type: str, against: str | None) -> Groups:
-        names = [self.catalogue.require_cell_type(name) for name in (cell_type, against) if name is not None]
-        if len(set(names)) < len(names):
-            raise ConfigurationError(f"{cell_type} is held against itself; against must be another cell type.")
-        reader = self.catalogue.reader
-        first = reader.cells_of(cell_type)
-        others = np.setdiff1d(np.arange(reader.n_cells), first) if against is None else reader.cells_of(against)
-        for name, cells in ((cell_type, first), (against or OTHERS, others)):
-            if len(cells) < FEWEST_CELLS:
-                raise ConfigurationError(
-                    f"{name}: {len(cells)} cells. The cells are the replicates, and {FEWEST_CELLS} at least are wanted."
-                )
-        return Groups(cell_type, against, first, others)
+            found, order = self._kept((groups.key, contrast), make)
+        return found, order[: min([len(order), *(each for each in (query.limit, most) if each is not None)])]
 
 
-def _contrast(query: DifferenceQuery, feature: Feature) -> Contrast:
+def _contrast(query: ContrastQuery, feature: Feature) -> Contrast:
     sums = SumsOf(feature, query.definition, query.cut, query.normalise == "cell")
     return Contrast(sums, query.layer, query.head, query.test, query.among, query.least_share)
 
@@ -136,10 +182,10 @@ def _by_difference(rows: Compared, no_effect: float) -> Ints:
     return np.lexsort((np.arange(len(rows.p)), -np.abs(np.nan_to_num(rows.effect - no_effect)), rows.p))
 
 
-def _head(groups: Groups, found: Difference, query: DifferenceQuery, n_rows: int) -> dict[str, Any]:
+def _head(groups: Groups, found: Difference, query: ContrastQuery, n_rows: int) -> dict[str, Any]:
     same = ("definition", "normalise", "test", "among", "layer", "head", "threshold", "top_k")
     return {
-        "cell_type": groups.cell_type,
+        "cell_type": groups.name,
         "against": groups.against,
         "n_cells": found.n_first,
         "n_cells_against": found.n_second,
@@ -152,7 +198,7 @@ def _head(groups: Groups, found: Difference, query: DifferenceQuery, n_rows: int
     }
 
 
-def _tested(found: Difference, order: Ints, query: DifferenceQuery, counted: str) -> dict[str, Floats]:
+def _tested(found: Difference, order: Ints, query: ContrastQuery, counted: str) -> dict[str, Floats]:
     """Columns of the rows in their order; those of the counts are named after what a count makes of a cell."""
     rows = found.tested
     mean, against = rows.mean_first[order], rows.mean_second[order]
@@ -194,6 +240,14 @@ def difference_csv(catalogue: Catalogue, body: PeakDifference | GeneDifference) 
         f"tested: {body.n_tested} of {body.n_features}, those with a link in {body.least_cells} or more of all cells",
         "q: false discovery rate over these (Benjamini-Hochberg)",
         *([f"the first {len(body.rows.p)} rows only"] if body.limited else []),
-        f"view: {view_address(view='celltype', cell_type=body.cell_type, layer=body.layer, head=body.head)}",
+        *_view(body),
     ]
     return csv_stream(comments, columns)
+
+
+def _view(body: PeakDifference | GeneDifference) -> list[str]:
+    """Where the type is shown on the screen; chosen cells are shown nowhere."""
+    if body.cell_type == CHOSEN:
+        return []
+    address = view_address(view="celltype", cell_type=body.cell_type, layer=body.layer, head=body.head)
+    return [f"view: {address}"]

@@ -6,7 +6,7 @@ An empty value (``?top_k=``) counts as absent.
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -14,6 +14,7 @@ from bi2scope.data.attention import FLOOR, Cut
 from bi2scope.data.errors import ConfigurationError
 from bi2scope.data.tracks.overlap import LEAST_SHARE, OverlapRule
 from bi2scope.server.wire import Definition
+from bi2scope.server.wire_cells import Space
 from bi2scope.server.wire_differences import Among, Normalisation, TestName
 from bi2scope.server.wire_tf import Aggregate, MeasureName, OverlapKind
 
@@ -28,6 +29,12 @@ MOST = 2**31 - 1
 
 MOST_COLUMNS = 100
 """Columns of a BED file among which the scores may be chosen."""
+
+MOST_CHOSEN = 20_000
+"""Most cells that may be chosen one by one."""
+
+MOST_NEIGHBOURS = 1_000
+"""Most neighbours of a cell in one answer."""
 
 MOST_DRAWS = 10_000
 """Most draws of a null model."""
@@ -66,6 +73,12 @@ WANTED = {
     "blacklist": "true or false",
     "track": "the track_id of a track that the service holds, 16 digits",
     "against": "the name of another cell type, of at most 500 letters, or left out for all cells of other types",
+    "cells": f"a list of names of cells, from 1 to {MOST_CHOSEN}",
+    "against_cells": f"a list of names of cells, from 1 to {MOST_CHOSEN}, or left out for all other cells",
+    "n": f"a whole number from 1 to {MOST_NEIGHBOURS}",
+    "space": "one of embedding and model",
+    "sort": "the name of a column of the cells, with a minus sign before it for the highest first",
+    "quality": "true or false",
     "normalise": "one of none and cell",
     "test": "one of mann-whitney and welch",
     "among": "one of all and nonzero",
@@ -73,6 +86,8 @@ WANTED = {
     "measure": "one of cosine, cosine_of_ranks, pearson, spearman, jaccard_top_n, auroc, auprc and odds_ratio",
 }
 """What each parameter takes, in words: used in the description of the service and in its error messages."""
+
+CellName = Annotated[str, Field(max_length=500)]
 
 _Value = TypeVar("_Value")
 
@@ -180,10 +195,9 @@ class MatrixQuery(TrackQuery):
     )
 
 
-class DifferenceQuery(CutQuery):
-    """Which cells are compared with which, and how."""
+class ContrastQuery(CutQuery):
+    """How two groups of cells are compared."""
 
-    against: str | None = _parameter("against", "Whose cells the type's are compared with", None, max_length=500)
     definition: Definition = _parameter("definition", "What the sum of a cell adds up over its links", "score")
     normalise: Normalisation = _parameter(
         "normalise", "Whether each sum is divided by that of the whole cell (cell): cells differ in depth", "cell"
@@ -198,6 +212,34 @@ class DifferenceQuery(CutQuery):
         0.05, ge=0, le=1,
     )  # fmt: skip
     limit: int | None = _parameter("limit", "Most rows to return", None, ge=0, le=MAX_ROWS)
+
+
+class DifferenceQuery(ContrastQuery):
+    """Which cell types are compared, and how."""
+
+    against: str | None = _parameter("against", "Whose cells the type's are compared with", None, max_length=500)
+
+
+class ChosenCells(CutQuery):
+    """Which cells, and which links of theirs; a body of JSON."""
+
+    cells: list[CellName] = _required("cells", "Which cells", min_length=1, max_length=MOST_CHOSEN)
+
+
+class ChosenDifference(ContrastQuery):
+    """Which cells are compared with which, and how; a body of JSON."""
+
+    cells: list[CellName] = _required("cells", "Which cells", min_length=1, max_length=MOST_CHOSEN)
+    against_cells: list[CellName] | None = _parameter(
+        "against_cells", "Whose sums they are compared with", None, min_length=1, max_length=MOST_CHOSEN
+    )
+
+
+class NeighboursQuery(Query):
+    """How many neighbours of a cell, and where."""
+
+    n: int = _parameter("n", "Most neighbours to return", 15, ge=1, le=MOST_NEIGHBOURS)
+    space: Space = _parameter("space", "In the embedding, or in what the model makes of cells", "embedding")
 
 
 class GeneLinksQuery(CutQuery):
@@ -239,6 +281,8 @@ class CellsQuery(Query):
 
     cell_type: str | None = _parameter("cell_type", "Only cells of this type", None, max_length=500)
     prefix: str | None = _parameter("prefix", "Only cells that begin so, whatever the case", None, max_length=500)
+    sort: str | None = _parameter("sort", "By what, else by the order of the data set", None, max_length=500)
+    quality: bool = _parameter("quality", "Whether every number that the store has of a cell comes along", False)
     offset: int = _parameter("offset", "Cells to skip", 0, ge=0, le=MOST)
     limit: int = _parameter("limit", "Most cells to return", 1_000, ge=0, le=MAX_ROWS)
 

@@ -20,6 +20,7 @@ from starlette.concurrency import run_in_threadpool
 from bi2scope.data.errors import NotFoundError, StoreError
 from bi2scope.server.catalogue import Catalogue
 from bi2scope.server.differences import Differences
+from bi2scope.server.neighbours import Neighbourhoods
 from bi2scope.server.tf import Comparisons
 from bi2scope.server.tracks import HeldTrack
 
@@ -59,6 +60,8 @@ class OpenStore:
         Its comparisons with tracks.
     differences
         Differences of its cell types.
+    neighbourhoods
+        Where the neighbours of a cell are looked for.
     identity
         Of the file as it was when it was opened.
     users
@@ -71,6 +74,7 @@ class OpenStore:
         self.catalogue = Catalogue(reader)
         self.comparisons = Comparisons(self.catalogue, blacklist)
         self.differences = Differences(self.catalogue)
+        self.neighbourhoods = Neighbourhoods(self.catalogue)
         self.users = 0
 
     @classmethod

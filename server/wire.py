@@ -1,14 +1,15 @@
 """What travels between service and screen: every body of ``/api/v1``, as pydantic models.
 
-The dashboard imports this module, ``wire_tf``, ``wire_genes`` and ``wire_profile`` of the server, and no other. Tables
-travel as columns: one list per column, all of one length, in the row order stated. Coordinates are 0-based, half-open;
-distances are in base pairs.
+The dashboard imports this module and its neighbours ``wire_*`` of the server, and no other. Tables travel as columns:
+one list per column, all of one length, in the row order stated. Coordinates are 0-based, half-open; distances are in
+base pairs.
 
 The address of each body (``.csv`` after the path gives the same rows as CSV)::
 
     GET  /api/v1/health                                        Health
     GET  /api/v1/dataset                                       DatasetInfo
-    GET  /api/v1/cells?cell_type=&prefix=&offset=&limit=       CellPage
+    GET  /api/v1/cells?cell_type=&prefix=&sort=&quality=&offset=&limit=
+                                                               CellPage
     GET  /api/v1/embedding                                     Embedding
     GET  /api/v1/cells/{cell_id}/links[.csv]?threshold=&top_k=&chromosome=&gene=&layer=&head=&limit=
                                                                LinkTable
@@ -193,10 +194,13 @@ class CellSummary(Wire):
     cell_type: str
     n_genes: int = Field(description="Genes with a non-zero count")
     n_peaks: int = Field(description="Peaks with a non-zero count")
+    quality: dict[str, float | None] | None = Field(
+        default=None, description="Every number that the store has of the cell, when it was asked for"
+    )
 
 
 class CellPage(Wire):
-    """A page of the cells, in the order of the data set."""
+    """A page of the cells, in the order of the data set or of the column that was asked for."""
 
     total: int = Field(description="Cells that match, on all pages")
     offset: int

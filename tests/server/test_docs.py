@@ -13,7 +13,7 @@ from service import Service
 from stores import tiny_store
 
 from bi2scope.data.store.reader import StoreReader
-from bi2scope.server import wire, wire_differences, wire_genes, wire_profile, wire_tf
+from bi2scope.server import wire, wire_cells, wire_differences, wire_genes, wire_profile, wire_tf
 from bi2scope.server.app import create_app
 from bi2scope.server.params import WANTED
 from bi2scope.server.settings import Settings
@@ -59,6 +59,8 @@ def test_every_line_runs(service: Service, pair: tuple[str, str, str], line: str
     form: dict[str, Any] = (
         {"files": {"file": ("peaks.bed", b"chr1\t0\t99999\n")}} if "-F file=@peaks.bed" in line else {}
     )
+    if "-d @chosen.json" in line:
+        form = {"json": {"cells": [cell["cell_id"] for cell in service.json("/cells", limit=4)["cells"]]}}
     answer = service.ask("POST" if form else method, path, **form)
     assert answer.status_code == 200, answer.text
 
@@ -89,6 +91,8 @@ def test_every_parameter_and_column_is_named() -> None:
         wire_genes.GeneLinks,
         wire_genes.Why,
         wire_genes.RivalColumns,
+        wire_cells.Neighbours,
+        wire_cells.NeighbourColumns,
         wire_differences.PeakDifference,
         wire_differences.PeakDifferenceColumns,
         wire_profile.ControlLinks,

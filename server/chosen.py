@@ -1,0 +1,97 @@
+"""Answers about cells that were chosen one by one, on the screen or elsewhere: their cumulative scores."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import pandas as pd
+
+from bi2scope.data.attention import Cut
+from bi2scope.data.errors import ConfigurationError, NotFoundError
+from bi2scope.data.exchange.comments import LIFT, RANK, SUMS, cut_lines, origin_lines
+from bi2scope.data.exchange.csv import csv_stream
+from bi2scope.server.catalogue import Catalogue, Ints
+from bi2scope.server.celltypes import peak_rows
+from bi2scope.server.columns import columnar
+from bi2scope.server.params import CutQuery
+from bi2scope.server.wire import PeakScores
+
+CHOSEN = "chosen cells"
+
+
+def chosen_positions(catalogue: Catalogue, names: Sequence[str]) -> Ints:
+    """Positions of cells by their names, ascending; one that is named twice counts once.
+
+    Raises
+    ------
+    NotFoundError
+        If one of them does not exist; names the first of these.
+    """
+    index = catalogue.reader.cells.index
+    positions = index.get_indexer(pd.Index(list(names), dtype=object))
+    if (positions < 0).any():
+        raise NotFoundError("cell", str(names[int(np.argmax(positions < 0))]), index)
+    return np.unique(positions).astype(np.int64)
+
+
+def require_apart(catalogue: Catalogue, first: Ints, second: Ints) -> None:
+    """Check that no cell is in both of two sets.
+
+    Raises
+    ------
+    ConfigurationError
+        If one is; names the first of these.
+    """
+    shared = np.intersect1d(first, second)
+    if len(shared):
+        raise ConfigurationError(
+            f"{len(shared)} of the cells are in both sets, among them {catalogue.reader.cells.index[shared[0]]}.",
+            "A cell can be on one side only.",
+        )
+
+
+def scores_of_cells(catalogue: Catalogue, names: Sequence[str], cut: CutQuery) -> PeakScores:
+    """Cumulative scores of every peak over some cells, in genome order, in the three definitions.
+
+    Raises
+    ------
+    NotFoundError
+        If there is no such cell, layer or head.
+    """
+    catalogue.require_head(cut.layer, cut.head)
+    cells = chosen_positions(catalogue, names)
+    cumulative = catalogue.reader.cumulative_of_cells(cells, cut.cut, cut.layer, cut.head)
+    return columnar(
+        PeakScores,
+        cell_type=CHOSEN,
+        control=None,
+        n_cells=cumulative.n_cells,
+        layer=cut.layer,
+        head=cut.head,
+        threshold=cut.threshold,
+        top_k=cut.top_k,
+        truncated=cumulative.truncated,
+        peak=catalogue.peak,
+        chrom=catalogue.peak_chrom,
+        start=catalogue.peak_start,
+        end=catalogue.peak_end,
+        n_open=cumulative.n_open,
+        links=cumulative.links,
+        score=cumulative.score,
+        weight=cumulative.weight,
+    )
+
+
+def chosen_csv(catalogue: Catalogue, scores: PeakScores) -> Iterator[bytes]:
+    """Cumulative scores of chosen cells as CSV, with accessibility, lift and rank."""
+    attributes, cut = catalogue.reader.attributes, Cut(scores.threshold, scores.top_k)
+    comments = [
+        *origin_lines(attributes),
+        f"cells: {scores.n_cells}, chosen one by one",
+        *cut_lines(attributes, cut, layer=scores.layer, head=scores.head, truncated=scores.truncated),
+        SUMS.replace("the type's cells", "these cells"),
+        LIFT,
+        RANK,
+    ]
+    return csv_stream(comments, peak_rows(scores))
