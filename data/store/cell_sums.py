@@ -9,16 +9,18 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from bi2scope.data.attention import Cut, Floats, Ints
+from bi2scope.data.attention import Cut, Ints
 from bi2scope.data.store import halves, schema
-from bi2scope.data.store.cumulative import cut_off
-from bi2scope.data.store.links import StoredCounts, StoredLinks
+
+if TYPE_CHECKING:  # both load h5py, and whoever says which sums it wants need not
+    from bi2scope.data.store.links import StoredCounts, StoredLinks
 
 PASS_ENTRIES = 1 << 25
 """Sums that are kept at a time, 8 bytes each; with more, the links are read again."""
@@ -84,6 +86,8 @@ class SumsPerCell:
         Those of the layer and head.
     counts
         Of RNA and ATAC.
+    n_peaks
+        Peaks of the data set.
     cells
         Positions of the cells, each once.
     of
@@ -95,8 +99,10 @@ class SumsPerCell:
         Whether links that would have survived in some cell were not stored; known once a block was made.
     """
 
-    def __init__(self, links: StoredLinks, counts: tuple[StoredCounts, StoredCounts], cells: Ints, of: SumsOf) -> None:
-        self._links, self._cells, self._of = links, cells, of
+    def __init__(
+        self, links: StoredLinks, counts: tuple[StoredCounts, StoredCounts], n_peaks: int, cells: Ints, of: SumsOf
+    ) -> None:
+        self._links, self._n_peaks, self._cells, self._of = links, n_peaks, cells, of
         self._own = counts[0] if of.feature == "gene" else counts[1]
         self.truncated = of.cut.threshold < links.floor
 
@@ -122,39 +128,46 @@ class SumsPerCell:
 
     def _pass(self, edges: Ints) -> Iterator[Block]:
         """The blocks between some edges, from one pass over the links."""
-        feature, value, bounds = [], [], np.zeros((len(self._cells), len(edges)), dtype=np.int64)
-        for row, cell in enumerate(self._cells):
-            own, sums = self._cell(int(cell))
-            bounds[row] = np.searchsorted(own, edges)
-            kept = slice(int(bounds[row, 0]), int(bounds[row, -1]))
-            bounds[row] -= bounds[row, 0]
-            feature.append(own[kept].astype(np.int32))
-            value.append(sums[kept].astype(np.float32))
+        from bi2scope.data.store.cumulative import THREADS
+
+        with ThreadPoolExecutor(THREADS) as pool:
+            rows = list(pool.map(lambda cell: self._cell(int(cell), edges), self._cells))
+        feature, value = [row[0] for row in rows], [row[1] for row in rows]
+        bounds = np.array([row[2] for row in rows], dtype=np.int64).reshape(-1, len(edges))
         for at, (start, stop) in enumerate(itertools.pairwise(edges)):
             slices = [slice(low, high) for low, high in bounds[:, at : at + 2]]
             yield Block(
                 start=int(start),
                 stop=int(stop),
                 feature=_joined(feature, slices) - np.int32(start),
-                cell=np.repeat(np.arange(len(self._cells), dtype=np.int32), np.diff(bounds[:, at : at + 2])[:, 0]),
+                cell=np.repeat(np.arange(len(rows), dtype=np.int32), np.diff(bounds[:, at : at + 2])[:, 0]),
                 value=_joined(value, slices),
             )
 
-    def _cell(self, cell: int) -> tuple[Ints, Floats]:
-        """Features of a cell whose sum is above 0, ascending, and the sums."""
-        of, own = self._of, self._own.indices(cell, cell + 1)
-        one = self._links.ranked(cell, of.cut.top_k)
-        self.truncated = self.truncated or cut_off(one, of.cut)
-        one = one.where(one.bits >= halves.lowest_above(of.cut.threshold))
-        what = {"links": lambda: None, "score": lambda: halves.whole_scores()[one.bits], "weight": one.whole_weights}
-        whole = what[of.definition]()
-        if of.feature == "gene":
-            sums = np.bincount(one.row, whole, len(own))
-        else:
-            sums = np.bincount(one.peak, whole, int(own[-1]) + 1 if len(own) else 0)[own]
-        kept = sums > 0
-        unit = float(sums.sum()) if of.share else schema.UNITS[of.definition]
-        return own[kept], sums[kept] / unit
+    def _cell(self, cell: int, edges: Ints) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.float32], Ints]:
+        """Features between the first edge and the last whose sum is above 0, the sums, and where each edge falls."""
+        own, sums = self._sums(cell)
+        above = sums > 0
+        own = own[above]
+        bounds = np.searchsorted(own, edges)
+        kept = slice(int(bounds[0]), int(bounds[-1]))
+        unit = sums.sum() if self._of.share else schema.UNITS[self._of.definition]
+        return own[kept].astype(np.int32), (sums[above][kept] / unit).astype(np.float32), bounds - bounds[0]
+
+    def _sums(self, cell: int) -> tuple[Ints, npt.NDArray[np.int64]]:
+        """All features of a cell, ascending, and their sums in whole units."""
+        from bi2scope.data.store import decoding
+        from bi2scope.data.store.cumulative import asked_of
+        from bi2scope.data.store.own_sums import own_sums
+
+        of, by_row = self._of, self._of.feature == "gene"
+        stored, depth = self._links.stored(cell, of.cut.top_k)
+        wanted = schema.DEFINITIONS.index(of.definition), by_row, self._n_peaks
+        sums, last = own_sums(stored, depth, asked_of(self._links, of.cut), halves.tables(), wanted)
+        if last == decoding.DAMAGED:
+            raise ValueError(f"a link of cell {cell} points beyond the cell's own peaks")
+        self.truncated = self.truncated or last >= halves.lowest_above(of.cut.threshold)
+        return self._own.indices(cell, cell + 1) if by_row else stored.own_peaks, sums
 
 
 def _edges(size: npt.NDArray[np.int64], most: int) -> Ints:

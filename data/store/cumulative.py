@@ -115,11 +115,15 @@ def _add_cell(links: StoredLinks, cell: int, cut: Cut, total: WholeSums) -> int:
     from bi2scope.data.store import decoding
 
     stored, depth = links.stored(cell, cut.top_k)
-    asked = (halves.lowest_above(cut.threshold), _below(cut), links.kind == "uniform")
-    last = int(decoding.add_cell(stored, depth, asked, halves.tables(), total))
+    last = int(decoding.add_cell(stored, depth, asked_of(links, cut), halves.tables(), total))
     if last == decoding.DAMAGED:
         raise ValueError(f"a link of cell {cell} points beyond the cell's own peaks")
     return last
+
+
+def asked_of(links: StoredLinks, cut: Cut) -> tuple[int, int, bool]:
+    """A cut as compiled code takes it: lowest bits that survive, the k asked for, whether all links weigh the same."""
+    return halves.lowest_above(cut.threshold), _below(cut), links.kind == "uniform"
 
 
 def any_cut_off(links: StoredLinks, cells: Ints, cut: Cut) -> bool:

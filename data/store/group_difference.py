@@ -10,7 +10,6 @@ import numpy.typing as npt
 
 from bi2scope.data.differences import Entries, Floats, Ints, Method, odds_ratios, two_groups, two_shares
 from bi2scope.data.store.cell_sums import Block, SumsOf, SumsPerCell
-from bi2scope.data.store.opening import intact
 from bi2scope.data.tracks.significance import false_discovery_rates
 
 if TYPE_CHECKING:
@@ -141,13 +140,15 @@ def difference(reader: StoreReader, first: Ints, second: Ints, contrast: Contras
     StoreDamagedError
         If the file fails its checksums on the way.
     """
+    from bi2scope.data.store.opening import intact
+
     cells = np.concatenate([first, second]).astype(np.int64)
     of_first = np.arange(len(cells)) < len(first)
     n_features = len(reader.genes) if contrast.sums.feature == "gene" else reader.n_peaks
     least = contrast.least_cells(len(first), len(second))
     links = reader.stored_links(contrast.layer, contrast.head)
     with intact(reader.path, "the links of the chosen cells"):
-        sums = SumsPerCell(links, reader.counts, cells, contrast.sums)
+        sums = SumsPerCell(links, reader.counts, reader.n_peaks, cells, contrast.sums)
         nonzero = sums.nonzero(n_features, of_first), sums.nonzero(n_features, ~of_first)
         groups = _Groups(of_first, nonzero, contrast, least)
         blocks = [groups.compared(block) for block in sums.blocks(nonzero[0] + nonzero[1])]

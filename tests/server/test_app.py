@@ -38,7 +38,10 @@ OF_A_STORE = (
     "celltypes/{cell_type}/tf", "celltypes/{cell_type}/tf.csv", "tracks", "tracks/{track_id}", "tf/matrix",
     "tf/matrix.csv", "genes", "peaks", "celltypes/{cell_type}/map",
     "cells/{cell_id}/why", "celltypes/{cell_type}/map.csv", "celltypes/{cell_type}/genes/{gene}/links",
-    "celltypes/{cell_type}/genes/{gene}/links.csv",
+    "celltypes/{cell_type}/genes/{gene}/links.csv", "celltypes/{cell_type}/difference/peaks",
+    "celltypes/{cell_type}/difference/peaks.csv", "celltypes/{cell_type}/difference/genes",
+    "celltypes/{cell_type}/difference/genes.csv", "cells/{cell_id}/neighbours", "cells/scores", "cells/scores.csv",
+    "cells/difference/peaks", "cells/difference/peaks.csv", "cells/difference/genes", "cells/difference/genes.csv",
 )  # fmt: skip
 OF_THE_SERVICE = ("stores",)
 

@@ -57,7 +57,7 @@ def test_sums_are_those_of_the_links(
     monkeypatch.setattr(cell_sums, "PASS_ENTRIES", 700)
     monkeypatch.setattr(cell_sums, "BLOCK_ENTRIES", 90)
     cells, of = np.array([3, 50, 7, 22]), SumsOf(feature, definition, CUT, share)
-    sums = SumsPerCell(reader.stored_links(1, 0), reader.counts, cells, of)
+    sums = SumsPerCell(reader.stored_links(1, 0), reader.counts, reader.n_peaks, cells, of)
     wanted = dense_sums(reader, cells, of, layer=1)
     found, reached = np.zeros_like(wanted), 0
     nonzero = sums.nonzero(wanted.shape[1])
