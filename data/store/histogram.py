@@ -7,7 +7,6 @@ the sums of some *key* cuts: what is asked for is the nearest key, plus and minu
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterator
 
 import h5py
@@ -16,41 +15,16 @@ import numpy.typing as npt
 
 from bi2scope.data.attention import WEIGHTED_PER_ROW, Cut, Ints
 from bi2scope.data.store import halves, schema
+from bi2scope.data.store.bins import BINS, bin_of_bits, bin_of_threshold, edge_bases
 from bi2scope.data.store.cumulative import WholeSums
 from bi2scope.data.store.growing import GrowingArray
 from bi2scope.data.store.links import StoredLinks
 from bi2scope.data.store.packed import KEYS, WAITING_LINKS, Adding, KeySums
 from bi2scope.data.store.tables import COMPRESSED, write_array
 
-BINS = len(schema.EDGE_SCORES)
 ENTRY_CHUNK = 1 << 14
 
 Ints64 = npt.NDArray[np.int64]
-
-
-@functools.cache
-def bin_of_bits() -> npt.NDArray[np.int8]:
-    """``(65536,)`` bin of every bits: the last edge that the score exceeds; -1 when it exceeds none."""
-    edges = np.asarray(schema.EDGE_SCORES, dtype=np.float32)
-    found: npt.NDArray[np.int8] = np.searchsorted(edges, halves.scores(), side="left").astype(np.int8) - np.int8(1)
-    found.flags.writeable = False
-    return found
-
-
-@functools.cache
-def edge_bases() -> Ints64:
-    """``(n_bins,)`` edges in units of the score, rounded down: what a link of the bin scores at least."""
-    bases: Ints64 = np.floor(np.asarray(schema.EDGE_SCORES) * schema.SCORE_UNIT).astype(np.int64)
-    return bases
-
-
-def bin_of_threshold(threshold: float) -> int | None:
-    """Which bins survive a threshold: this one and all above it; ``None`` when the threshold parts a bin."""
-    lowest = halves.lowest_above(threshold)
-    if lowest > halves.LARGEST:
-        return BINS
-    first = int(bin_of_bits()[lowest])
-    return first if bin_of_bits()[lowest - 1] < first else None
 
 
 def rank_blocks(depth: int, links_per_rank: int, n_peaks: int) -> Iterator[tuple[int, int]]:

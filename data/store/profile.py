@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -19,8 +20,11 @@ import numpy.typing as npt
 from bi2scope.data.attention import Cut, Ints
 from bi2scope.data.regions import distance_to_tss
 from bi2scope.data.store import halves
-from bi2scope.data.store.histogram import BINS, StoredHistogram, bin_of_bits, bin_of_threshold
-from bi2scope.data.store.links import StoredLinks
+from bi2scope.data.store.bins import BINS, bin_of_bits, bin_of_threshold
+
+if TYPE_CHECKING:  # both load h5py
+    from bi2scope.data.store.histogram import StoredHistogram
+    from bi2scope.data.store.links import StoredLinks
 
 Counts = npt.NDArray[np.int64]
 

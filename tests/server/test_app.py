@@ -37,6 +37,7 @@ OF_A_STORE = (
     "cells/{cell_id}/heatmap", "celltypes/{cell_type}/scores", "celltypes/{cell_type}/scores.csv",
     "celltypes/{cell_type}/tf", "celltypes/{cell_type}/tf.csv", "tracks", "tracks/{track_id}", "tf/matrix",
     "tf/matrix.csv", "genes", "peaks", "celltypes/{cell_type}/map",
+    "cells/{cell_id}/profile", "celltypes/{cell_type}/profile",
     "cells/{cell_id}/why", "celltypes/{cell_type}/map.csv", "celltypes/{cell_type}/genes/{gene}/links",
     "celltypes/{cell_type}/genes/{gene}/links.csv", "celltypes/{cell_type}/difference/peaks",
     "celltypes/{cell_type}/difference/peaks.csv", "celltypes/{cell_type}/difference/genes",

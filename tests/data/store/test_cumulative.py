@@ -150,7 +150,7 @@ def test_the_slider_steps_are_edges() -> None:
     assert all(round(step / 100, 2) in EDGE_SCORES for step in range(50, 100))
     assert all(histogram.bin_of_threshold(edge) == place for place, edge in enumerate(EDGE_SCORES))
     assert histogram.bin_of_threshold(0.505) is None
-    assert histogram.bin_of_threshold(1.0) == histogram.BINS
+    assert bins.bin_of_threshold(1.0) == bins.BINS
 
 
 @settings(max_examples=30, deadline=None)
