@@ -16,7 +16,7 @@ from bi2scope.data.attention import Cut
 from bi2scope.data.errors import NotFoundError, StoreError
 from bi2scope.data.graph import cell_graph
 from bi2scope.data.multiome import Multiome
-from bi2scope.data.store import chosen, cumulative, histogram, packed
+from bi2scope.data.store import bins, chosen, cumulative, histogram, packed
 from bi2scope.data.store import reader as reader_module
 from bi2scope.data.store.cells_table import Embedding
 from bi2scope.data.store.cumulative import cut_sums
@@ -148,8 +148,8 @@ def test_every_edge_is_answered_without_reading_links(store: StoreReader, monkey
 
 def test_the_slider_steps_are_edges() -> None:
     assert all(round(step / 100, 2) in EDGE_SCORES for step in range(50, 100))
-    assert all(histogram.bin_of_threshold(edge) == place for place, edge in enumerate(EDGE_SCORES))
-    assert histogram.bin_of_threshold(0.505) is None
+    assert all(bins.bin_of_threshold(edge) == place for place, edge in enumerate(EDGE_SCORES))
+    assert bins.bin_of_threshold(0.505) is None
     assert bins.bin_of_threshold(1.0) == bins.BINS
 
 
