@@ -64,17 +64,18 @@ class Factors:
 
     def queries(self, graph: CellGraph, head: int) -> Singles:
         """``(n_genes, d)`` of the cell's own genes."""
-        part = self._part(head)
+        part = self.part(head)
         count = self.scaled(graph.gene_count)[:, None]
         return self.query[graph.gene_index, part] + count * self.query_per_count[part]
 
     def keys(self, graph: CellGraph, head: int) -> Singles:
         """``(n_peaks, d)`` of the cell's own peaks."""
-        part = self._part(head)
+        part = self.part(head)
         count = self.scaled(graph.peak_count)[:, None]
         return self.key[graph.peak_index, part] + count * self.key_per_count[part]
 
-    def _part(self, head: int) -> slice:
+    def part(self, head: int) -> slice:
+        """Columns of a head."""
         d = self.query.shape[1] // self.heads
         return slice(head * d, (head + 1) * d)
 

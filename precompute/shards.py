@@ -26,7 +26,7 @@ from bi2scope.data.store.growing import GrowingLinks, LinkLayout
 from bi2scope.data.store.links import StoredLinks
 from bi2scope.data.store.null import CellPlaces
 from bi2scope.data.store.parts import PartFile, joined_links
-from bi2scope.data.store.sums import SumKind, group_of, write_sums
+from bi2scope.data.store.sums import SumKind, SumSources, group_of, write_sums
 from bi2scope.model.checkpoint import Trained, load
 from bi2scope.precompute.attend import attend_cells
 from bi2scope.precompute.counts_file import CountsFile
@@ -165,11 +165,12 @@ class SumTask:
         part = PartFile(folder, self.stem)
         with CountsFile(folder, trained) as counts, part as file:
             of_type = counts.of_type(self.type_code)
+            sources = SumSources(counts.stored, places, trained.model_config.attention != "random")
             for layer, head in layers_and_heads(trained):
                 with joined_links(shards, layer, head) as joined:
                     links = StoredLinks(joined, *counts.stored, trained.model_config.attention)
                     group = group_of(file, self.kind, layer, head, self.type_code)
-                    write_sums(group, self.kind, links, of_type, counts.stored, places)
+                    write_sums(group, self.kind, links, of_type, sources, layer)
         return part.path
 
 

@@ -10,9 +10,14 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+
+if TYPE_CHECKING:
+    from bi2scope.data.store.across import PairLinks
+    from bi2scope.data.store.reader import StoreReader
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "tests" / "helpers"))
@@ -28,12 +33,14 @@ def main(folder: Path) -> None:
 
     path = folder / "store-format1.h5"
     multiome = tiny_multiome(9, 40, 90, seed=11)
-    models = [RandomModel.of(multiome, np.random.default_rng(seed)) for seed in (11, 12)]
+    models = [RandomModel.of(multiome, np.random.default_rng(seed), layers=2) for seed in (11, 12)]
     control = folder / "control.h5"
-    write_store(control, multiome, models[1], tiny_attributes(k_max=4, attention="uniform"))
+    write_store(control, multiome, models[1], tiny_attributes(n_layers=2, k_max=4, attention="uniform"))
     pooled = np.arange(36, dtype=np.float32).reshape(9, 4)
     quality = pd.DataFrame({"total_counts": np.arange(9)})
-    with StoreWriter(path, multiome, tiny_attributes(name="golden", k_max=4, metrics={"auroc": 0.75})) as writer:
+    with StoreWriter(
+        path, multiome, tiny_attributes(name="golden", n_layers=2, k_max=4, metrics={"auroc": 0.75})
+    ) as writer:
         writer.write_embedding(Embedding(pooled[:, :2], "a grid", pooled, quality))
         writer.write_factors(models[0].factors())
         writer.write_control("uniform-attention", control)
@@ -74,8 +81,22 @@ def found_in(path: Path) -> dict[str, object]:
             "cell 4, beyond k_max": {key: getattr(links, key).tolist() for key in ("gene", "peak", "rank")},
             "sums": sums,
             "map of B cell": {key: pairs[key].tolist() for key in ("gene", "peak", "n_cells", "n_both")},
+            "across B cells": {
+                what: {key: getattr(links, key).tolist() for key in ("cells", "cell", "feature", "rank")}
+                for what, links in across_b_cells(reader).items()
+            },
             "expected of B cell": [float(total) for total in reader.null("B cell").expected.sum(axis=1)],
         }
+
+
+def across_b_cells(reader: StoreReader) -> dict[str, PairLinks]:
+    """One gene and one peak in all B cells, of each layer."""
+    cells = reader.cells_of("B cell")
+    found = {}
+    for layer in range(reader.attributes.n_layers):
+        found[f"gene 7, layer {layer}"] = reader.links_of_gene(7, cells, layer)
+        found[f"peak 30, layer {layer}"] = reader.links_of_peak(30, cells, layer)
+    return found
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from bi2scope.data.attention import Cut
 from bi2scope.data.candidates import Window
 from bi2scope.data.errors import StoreDamagedError
 from bi2scope.data.store import schema
+from bi2scope.data.store.check_across import violations_of_counts, violations_of_index
 from bi2scope.data.store.check_cells import violations_of_cell
 from bi2scope.data.store.check_sums import violations_of_type
 from bi2scope.data.store.opening import intact
@@ -46,8 +47,9 @@ def check_store(path: str | os.PathLike[str], options: CheckOptions | None = Non
     """Read a store from end to end and say what is wrong with it.
 
     Every checksum is verified by reading; cells' counts and links are held against the invariants and, where the store
-    has factors, recomputed from them; the cumulative scores and the regulatory map of the smallest cell type are made
-    anew from its links.
+    has factors, recomputed from them; the counts turned round are held against the counts; the
+    cumulative scores, the regulatory map and what is kept by gene of the smallest cell type are made anew from its
+    links.
 
     Parameters
     ----------
@@ -159,6 +161,7 @@ def _of_cells(reader: StoreReader, options: CheckOptions) -> Iterator[str]:
             yield from (f"cell {reader.cells.index[cell]}: {what}" for what in violations_of_cell(reader, cell, window))
         except StoreDamagedError as error:
             yield error.message
+    yield from violations_of_counts(reader, _chosen(reader.n_cells, options))
 
 
 def _chosen(n_cells: int, options: CheckOptions) -> npt.NDArray[np.int64]:
@@ -172,6 +175,7 @@ def _of_sums(reader: StoreReader, options: CheckOptions) -> Iterator[str]:
     names = sorted(sizes, key=lambda name: sizes[name])
     for name in names if options.full else names[:1]:
         yield from violations_of_type(reader, name)
+        yield from violations_of_index(reader, name)
     for control in reader.controls:
         for layer, head in reader.layers_and_heads():
             for name in names if options.full else names[:1]:

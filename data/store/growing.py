@@ -56,7 +56,8 @@ class GrowingArray:
         OverflowError
             If a value is larger than the array's type can hold.
         """
-        if len(values) and values.max() > np.iinfo(self._dataset.dtype).max:
+        dtype = self._dataset.dtype
+        if len(values) and dtype.kind in "iu" and values.max() > np.iinfo(dtype).max:
             raise OverflowError(f"{self._dataset.name} cannot hold {values.max()}.")
         self._pending.append(values.astype(self._dataset.dtype))
         self._n_pending += len(values)

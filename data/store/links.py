@@ -36,14 +36,6 @@ class StoredCounts:
         indices: Ints = self._indices[self.indptr[start] : self.indptr[stop]]
         return indices
 
-    def holders(self, column: int, cells: Ints) -> Iterator[tuple[int, int]]:
-        """Those of the cells, ascending, that have a count in a column, and its place among their own counts."""
-        for start, stop in _runs(cells):
-            bounds = self.indptr[start : stop + 1] - self.indptr[start]
-            places = np.flatnonzero(self.indices(start, stop) == column)
-            for at, place in zip(np.searchsorted(bounds, places, side="right") - 1, places, strict=True):
-                yield start + int(at), int(place - bounds[at])
-
     def data(self, cell: int) -> Floats:
         """The non-zero counts of one cell."""
         data: Floats = self._data[self.indptr[cell] : self.indptr[cell + 1]]
@@ -196,26 +188,6 @@ class StoredLinks:
             peak, bits, row = peak[kept], bits[kept], row[kept]
         return RankedLinks(self._own_peaks(cell)[peak], bits, rank, row, n_links, n_above, denominator, self.kind)
 
-    def of_row(self, cell: int, row: int) -> tuple[Ints, Floats]:
-        """Peaks and logits of one row of a cell, by rank."""
-        n_links, _, _ = self._rows(cell)
-        peak, step = self._planes(cell, n_links, int(self.depth[cell]))[:, :, row]
-        kept = slice(int(n_links[row]))
-        bits = np.subtract.accumulate(step.astype(np.uint16))
-        return self._own_peaks(cell)[peak[kept]], halves.logits()[bits[kept]]
-
-    def of_peak(self, cell: int, place: int) -> tuple[Ints, Ints, Floats]:
-        """Rows, ranks and logits of the links to one of the cell's own peaks, by row."""
-        n_links, _, _ = self._rows(cell)
-        planes = self._planes(cell, n_links, int(self.depth[cell]))
-        rank, row = np.nonzero(planes[0] == place)
-        kept = rank < n_links[row]
-        rank, row = rank[kept], row[kept]
-        order = np.argsort(row, kind="stable")
-        rank, row = rank[order], row[order]
-        bits = np.subtract.accumulate(planes[1][:, row].astype(np.uint16), axis=0)
-        return row, rank + 1, halves.logits()[bits[rank, np.arange(len(row))]]
-
     def _rows(self, cell: int) -> tuple[Ints, Ints, Floats]:
         n_rows = int(self._rna.indptr[cell + 1] - self._rna.indptr[cell])
         n_links, n_above, denominator = self._row[cell, :, :n_rows] if n_rows else np.zeros((3, 0), dtype=np.int32)
@@ -249,10 +221,3 @@ class StoredLinks:
 def concatenated(batch: list[Any]) -> npt.NDArray[Any]:
     """One array of several; of none, an empty one."""
     return np.concatenate(batch) if batch else np.zeros(0, dtype=np.int64)
-
-
-def _runs(cells: Ints) -> Iterator[tuple[int, int]]:
-    """Maximal runs ``start, stop`` of neighbours in ascending positions."""
-    for run in np.split(cells, np.flatnonzero(np.diff(cells) != 1) + 1):
-        if len(run):
-            yield int(run[0]), int(run[-1]) + 1

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import h5py
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from bi2scope.data.attention import Cut, Ints
 from bi2scope.data.candidates import Window
@@ -36,7 +37,7 @@ class CellPlaces:
     Attributes
     ----------
     gene_chromosome, peak_chromosome
-        ``(n_genes,)`` and ``(n_peaks,)`` codes.
+        ``(n_genes,)`` and ``(n_peaks,)`` codes in natural order, non-decreasing.
     window
         How far apart a gene and a peak may be; ``None`` is no limit.
     """
@@ -44,6 +45,17 @@ class CellPlaces:
     gene_chromosome: npt.NDArray[np.int64]
     peak_chromosome: npt.NDArray[np.int64]
     window: Window | None
+
+    @classmethod
+    def of(cls, genes: pd.DataFrame, peaks: pd.DataFrame, max_distance: int | None) -> CellPlaces:
+        """Of tables as in :class:`bi2scope.data.multiome.Multiome`."""
+        from bi2scope.data.regions import natural_chromosome_order
+
+        code = {name: i for i, name in enumerate(natural_chromosome_order({*genes["chrom"], *peaks["chrom"]}))}
+        of_genes, of_peaks = (
+            np.asarray(table["chrom"].astype(str).map(code), dtype=np.int64) for table in (genes, peaks)
+        )
+        return cls(of_genes, of_peaks, Window.of(genes, peaks, max_distance))
 
     def of_cell(self, genes: Ints, peaks: Ints) -> CellNull:
         """One cell by its own genes and peaks."""

@@ -101,13 +101,26 @@ def lengths(
         yield f"{key}/indptr", indptr.shape, (n_cells + 1,)
         for part in ("indices", "data"):
             yield f"{key}/{part}", file[f"{key}/{part}"].shape, (int(indptr[-1]),)
+    n_types = len(file[f"{schema.CELLS}/cell_type/categories"])
+    yield from _transposed_lengths(file, (n_types, sizes[schema.GENES] + 1), n_cells + 1)
     n_open = file[f"{schema.CUMULATIVE}/{schema.N_OPEN}"]
-    yield n_open.name, n_open.shape, (len(file[f"{schema.CELLS}/cell_type/categories"]), n_peaks)
+    yield n_open.name, n_open.shape, (n_types, n_peaks)
     edges = file[f"{schema.CUMULATIVE}/{schema.EDGES}"]
     yield edges.name, edges.shape, (len(schema.EDGE_SCORES),)
     for layer in range(attributes.n_layers):
         for head in range(attributes.n_heads):
             yield from _link_lengths(file[schema.links_path(layer, head)], n_cells)
+
+
+def _transposed_lengths(
+    file: h5py.File, of_genes: tuple[int, int], per_chromosome: int
+) -> Iterator[tuple[str, tuple[int, ...], tuple[int, ...]]]:
+    for key, counts, position in ((schema.ACROSS_RNA, schema.RNA, "cell"), (schema.ACROSS_ATAC, schema.ATAC, "peak")):
+        for part in (position, "count"):
+            yield f"{key}/{part}", file[f"{key}/{part}"].shape, file[f"{counts}/data"].shape
+    rna, atac = (file[f"{key}/{schema.OFFSET}"] for key in (schema.ACROSS_RNA, schema.ACROSS_ATAC))
+    yield rna.name, rna.shape, of_genes
+    yield atac.name, atac.shape[1:], (per_chromosome,)
 
 
 def _link_lengths(group: h5py.Group, n_cells: int) -> Iterator[tuple[str, tuple[int, ...], tuple[int, ...]]]:

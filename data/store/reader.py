@@ -21,12 +21,12 @@ import numpy.typing as npt
 import pandas as pd
 
 from bi2scope.data.attention import CellAttention, Cut
-from bi2scope.data.candidates import Window
 from bi2scope.data.errors import NotFoundError, StoreDamagedError
 from bi2scope.data.factors import Factors, Recompute
 from bi2scope.data.graph import CellGraph
 from bi2scope.data.store import schema
-from bi2scope.data.store.across import PairLinks, links_of_gene, links_of_peak
+from bi2scope.data.store.across import PairLinks
+from bi2scope.data.store.across_cells import AcrossCells
 from bi2scope.data.store.chosen import CellSums, RecentScores
 from bi2scope.data.store.cumulative import CumulativeScores, CutSums, cut_sums
 from bi2scope.data.store.histogram import StoredHistogram
@@ -35,6 +35,7 @@ from bi2scope.data.store.null import CellPlaces, NullSums, null_sums, read_null
 from bi2scope.data.store.opening import RESTORE, intact, lengths, open_file, read_attributes, read_table
 from bi2scope.data.store.regulatory import StoredMap
 from bi2scope.data.store.tables import text_of
+from bi2scope.data.store.transposed import StoredTransposed
 
 CellPositions = Sequence[int] | npt.NDArray[np.integer]
 
@@ -230,31 +231,43 @@ class StoreReader:
             factors = Factors(**arrays, heads=self.attributes.n_heads, counts=counts)
             if (len(factors.query), len(factors.key)) != (len(self.genes), len(self.peaks)):
                 raise ValueError("they are of other genes or peaks")
-        places = self._places
+        places = self.places
         return Recompute(
             factors, places.gene_chromosome, places.peak_chromosome, places.window, self.attributes.attention
         )
 
     @functools.cached_property
-    def _places(self) -> CellPlaces:
-        code = {name: i for i, name in enumerate(dict.fromkeys([*self.genes["chrom"], *self.peaks["chrom"]]))}
-        return CellPlaces(
-            self.genes["chrom"].map(code).to_numpy(np.int64),
-            self.peaks["chrom"].map(code).to_numpy(np.int64),
-            Window.of(self.genes, self.peaks, self.attributes.max_distance),
-        )
+    def places(self) -> CellPlaces:
+        """Where genes and peaks lie."""
+        return CellPlaces.of(self.genes, self.peaks, self.attributes.max_distance)
 
-    def links_of_gene(self, gene: int, cells: CellPositions, layer: int = 0, head: int = 0) -> PairLinks:
-        """The kept links of one gene in each of some cells, by cell and then by rank."""
-        links = self.stored_links(layer, head)
-        with intact(self.path, f"{schema.links_path(layer, head)}, gene {gene}"):
-            return links_of_gene(links, self._rna, gene, np.asarray(cells, dtype=np.int64))
+    def links_of_gene(
+        self, gene: int, cells: CellPositions, layer: int = 0, head: int = 0, cut: Cut | None = None
+    ) -> PairLinks:
+        """The links of one gene in each of some cells; see :meth:`AcrossCells.links_of_gene`."""
+        return self._across.links_of_gene(gene, self._known(cells), (layer, head), cut)
 
-    def links_of_peak(self, peak: int, cells: CellPositions, layer: int = 0, head: int = 0) -> PairLinks:
-        """The kept links to one peak in each of some cells, by cell and then by gene."""
-        links = self.stored_links(layer, head)
-        with intact(self.path, f"{schema.links_path(layer, head)}, peak {peak}"):
-            return links_of_peak(links, (self._rna, self._atac), peak, np.asarray(cells, dtype=np.int64))
+    def links_of_peak(
+        self, peak: int, cells: CellPositions, layer: int = 0, head: int = 0, cut: Cut | None = None
+    ) -> PairLinks:
+        """The links to one peak in each of some cells; see :meth:`AcrossCells.links_of_gene`."""
+        return self._across.links_of_peak(peak, self._known(cells), (layer, head), cut)
+
+    @functools.cached_property
+    def _across(self) -> AcrossCells:
+        return AcrossCells(self, self._file, self._type_code, self.places)
+
+    def _known(self, cells: CellPositions) -> npt.NDArray[np.int64]:
+        """Cells, each once and ascending."""
+        chosen = np.unique(np.asarray(cells, dtype=np.int64))
+        for cell in chosen[[0, -1]] if len(chosen) else ():
+            self._check_cell(int(cell))
+        return chosen
+
+    @property
+    def transposed(self) -> StoredTransposed:
+        """The counts turned round, to be read across cells."""
+        return self._across.counts
 
     def cumulative(
         self, cell_type: str, cut: Cut, layer: int = 0, head: int = 0, control: str | None = None
@@ -314,9 +327,7 @@ class StoreReader:
         Links are read up to the cut's k, of at most half of the cells of each type where its histogram holds the cut.
         With ``from_links`` those of all the cells are, and nothing else: for whoever doubts the histogram.
         """
-        links, chosen = self.stored_links(layer, head), np.unique(np.asarray(cells, dtype=np.int64))
-        for cell in chosen[[0, -1]] if len(chosen) else ():
-            self._check_cell(int(cell))
+        links, chosen = self.stored_links(layer, head), self._known(cells)
         of_types = CellSums(
             links, self.n_peaks, self._type_code, lambda code, cut: self._sums_of_type(code, cut, (layer, head))
         )
@@ -340,7 +351,7 @@ class StoreReader:
         """Expected cumulative scores of any cells and their variances, computed from the links that survive a cut."""
         links = self.stored_links(layer, head)
         with intact(self.path, "the links of the chosen cells"):
-            return null_sums(links, np.asarray(cells, dtype=np.int64), self.counts, self._places, cut)
+            return null_sums(links, np.asarray(cells, dtype=np.int64), self.counts, self.places, cut)
 
     def regulatory_map(self, cell_type: str, layer: int = 0, head: int = 0) -> StoredMap:
         """The regulatory map of a cell type, over all kept links.

@@ -7,11 +7,12 @@ The store is one HDF5 file. This module says what lies where; :mod:`bi2scope.dat
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 
 from bi2scope.data.attention import FLOOR, AttentionKind, attention_kind
 
@@ -34,6 +35,9 @@ CUMULATIVE: Final = "cumulative"
 MAP: Final = "map"
 FACTORS: Final = "factors"
 CONTROLS: Final = "controls"
+ACROSS: Final = "across"
+ACROSS_RNA: Final = f"{ACROSS}/rna"
+ACROSS_ATAC: Final = f"{ACROSS}/atac"
 POOLED: Final = "pooled"
 
 CELL_COLUMNS: Final = ("cell_type", "n_genes", "n_peaks", "umap_1", "umap_2")
@@ -104,6 +108,17 @@ LEAST_CELLS: Final = "least_cells"
 MAP_LEAST_SHARE: Final = 0.01
 """Pairs linked in fewer of a type's cells than this share are left out of its map."""
 
+LAST: Final = "last"
+"""Of a layer with factors, all that is kept by gene: the last kept link of each row that was cut short."""
+
+INDEX_ARRAYS: Final[dict[str, np.dtype[Any]]] = {
+    "offset": np.dtype("<i8"),
+    "n_links": np.dtype("<u2"),
+    "cut": np.dtype("|u1"),
+    "step": np.dtype("<u2"),
+}
+"""Of a layer without factors, the links by gene; ``peak`` beside them is uint16 or uint32."""
+
 FACTOR_ARRAYS: Final = ("query", "query_per_count", "key", "key_per_count")
 COUNTS_ATTRIBUTE: Final = "counts"
 
@@ -123,6 +138,11 @@ def map_path(layer: int, head: int) -> str:
     return f"{MAP}/layer{layer}/head{head}"
 
 
+def across_path(layer: int, head: int) -> str:
+    """Group of what is kept by gene of one layer's and head's links."""
+    return f"{ACROSS}/layer{layer}/head{head}"
+
+
 def of_type(code: int) -> str:
     """Group of one cell type inside one of cumulative scores or maps."""
     return f"type{code}"
@@ -135,7 +155,22 @@ def key_ranks(depth: int) -> tuple[int, ...]:
 
 def peak_dtype(largest_cell: int) -> np.dtype[Any]:
     """Type of a link's peak, a position among its cell's own peaks: uint16 when the largest cell allows."""
-    return np.dtype("<u2") if largest_cell <= 1 << 16 else np.dtype("<u4")
+    return position_dtype(largest_cell)
+
+
+def position_dtype(number: int) -> np.dtype[Any]:
+    """Type of a position among so many: uint16 when that suffices, else uint32."""
+    return np.dtype("<u2") if number <= 1 << 16 else np.dtype("<u4")
+
+
+def count_dtype(counts: Iterable[npt.NDArray[Any]]) -> np.dtype[Any]:
+    """The smallest type that holds counts, given in blocks, exactly: uint8, uint16 or the float32 that they come in."""
+    largest = 0.0
+    for block in counts:
+        if (block != np.floor(block)).any():
+            return np.dtype("<f4")
+        largest = max(largest, float(block.max(initial=0)))
+    return next((kind for kind in map(np.dtype, ("|u1", "<u2")) if largest <= np.iinfo(kind).max), np.dtype("<f4"))
 
 
 @dataclass(frozen=True)

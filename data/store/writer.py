@@ -29,7 +29,6 @@ import h5py
 import numpy as np
 
 from bi2scope.data.attention import FLOOR, CellAttention
-from bi2scope.data.candidates import Window
 from bi2scope.data.errors import ConfigurationError, StoreError
 from bi2scope.data.factors import Factors
 from bi2scope.data.multiome import Multiome
@@ -42,8 +41,9 @@ from bi2scope.data.store.links import StoredCounts, StoredLinks
 from bi2scope.data.store.null import CellPlaces
 from bi2scope.data.store.parts import copy_tree
 from bi2scope.data.store.regulatory import TypeCells
-from bi2scope.data.store.sums import SUM_KINDS, group_of, write_sums
+from bi2scope.data.store.sums import SUM_KINDS, SumSources, group_of, write_sums
 from bi2scope.data.store.tables import COMPRESSED, LARGEST_CHUNK, fixed_text, write_array, write_table
+from bi2scope.data.store.transposed import write_transposed
 
 
 class StoreWriter:
@@ -189,18 +189,20 @@ class StoreWriter:
         self._summed.add(type_code)
 
     def write_factors(self, factors: Factors) -> None:
-        """Write the first layer's factors, from which any cell's attention can be recomputed; once.
+        """Write the first layer's factors, from which any cell's attention can be recomputed; once, before any sums.
 
         Raises
         ------
         ValueError
-            If they are not of the store's genes, peaks and heads.
+            If they are not of the store's genes, peaks and heads, or cell types are summed already.
         StoreError
             If they cannot be written.
         """
         wanted = (self._multiome.n_genes, self._multiome.n_peaks, self._attributes.n_heads)
         if (len(factors.query), len(factors.key), factors.heads) != wanted:
             raise ValueError("The factors are of other genes, peaks or heads.")
+        if self._summed:
+            raise ValueError("Cell types are summed already; what is kept of them depends on the factors.")
         with self._writing():
             group = self._file.create_group(schema.FACTORS)
             group.attrs[schema.COUNTS_ATTRIBUTE] = fixed_text(factors.counts)
@@ -240,17 +242,16 @@ class StoreWriter:
         self._close_links()
         multiome = self._multiome
         of_type = TypeCells.of(multiome, type_code)
-        places = CellPlaces(
-            multiome.gene_chromosome, multiome.peak_chromosome,
-            Window.of(multiome.genes, multiome.peaks, self._attributes.max_distance),
-        )  # fmt: skip
+        places = CellPlaces.of(multiome.genes, multiome.peaks, self._attributes.max_distance)
         with self._writing():
             counts = StoredCounts(self._file[schema.RNA]), StoredCounts(self._file[schema.ATAC])
+            factors = schema.FACTORS in self._file and self._attributes.attention != "random"
+            sources = SumSources(counts, places, factors)
             for layer, head in self._layers_and_heads():
                 links = StoredLinks(self._file[schema.links_path(layer, head)], *counts, self._attributes.attention)
                 for kind in SUM_KINDS:
                     group = group_of(self._file, kind, layer, head, type_code)
-                    write_sums(group, kind, links, of_type, counts, places)
+                    write_sums(group, kind, links, of_type, sources, layer)
             self._write_n_open(type_code)
         self._summed.add(type_code)
 
@@ -295,6 +296,7 @@ class StoreWriter:
         for key, counts in ((schema.RNA, multiome.rna), (schema.ATAC, multiome.atac)):
             chunk = chunk_length(counts.nnz / max(multiome.n_cells, 1))
             write_elem(self._file, key, counts, dataset_kwargs={"chunks": (chunk,), **COMPRESSED})
+        write_transposed(self._file, multiome)
 
     def _make_sums(self) -> None:
         n_types, n_peaks = len(self._multiome.cell_types), self._multiome.n_peaks

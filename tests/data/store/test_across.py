@@ -1,4 +1,4 @@
-"""One gene or peak across cells, the regulatory map, the null sums, and answers beyond k_max."""
+"""The regulatory map, the null sums, and answers beyond k_max."""
 
 from pathlib import Path
 
@@ -36,30 +36,6 @@ def every_link(store: StoreReader, cells: np.ndarray, head: int, cut: Cut | None
         columns = {key: getattr(links, key) for key in ("gene", "peak", "rank", "logit", "score", "weight")}
         tables.append(pd.DataFrame({"cell": cell, **columns}))
     return pd.concat(tables, ignore_index=True)
-
-
-def test_a_gene_across_cells(store: StoreReader) -> None:
-    cells = store.cells_of("CD4 naive")
-    links = every_link(store, cells, 1)
-    for gene in (0, 33, 79):
-        found, wanted = store.links_of_gene(gene, cells, 0, 1), links[links["gene"] == gene]
-        for key, values in (("cell", found.cell), ("peak", found.feature), ("rank", found.rank)):
-            np.testing.assert_array_equal(values, wanted[key])
-        np.testing.assert_array_equal(found.logit, wanted["logit"])
-        present = [cell for cell in cells if gene in store.graph(int(cell)).gene_index]
-        assert found.cells.tolist() == present
-
-
-def test_a_peak_across_cells(store: StoreReader) -> None:
-    cells = store.cells_of("B cell")
-    links = every_link(store, cells, 0)
-    for peak in (3, 150, 299):
-        found, wanted = store.links_of_peak(peak, cells), links[links["peak"] == peak]
-        for key, values in (("cell", found.cell), ("gene", found.feature), ("rank", found.rank)):
-            np.testing.assert_array_equal(values, wanted[key])
-        np.testing.assert_array_equal(found.logit, wanted["logit"])
-        present = [cell for cell in cells if peak in store.graph(int(cell)).peak_index]
-        assert found.cells.tolist() == present
 
 
 def test_the_map_is_that_of_the_links_one_by_one(store: StoreReader) -> None:

@@ -72,6 +72,10 @@ def test_every_path_of_the_schema_is_named() -> None:
         assert page[f"{schema.MAP}/{of_head}/type{{t}}/{key}"] == dtype.name
     for key in (schema.LINK, schema.ROW, schema.N_LINKS, schema.DEPTH):
         assert f"{schema.LINKS}/{of_head}/{key}" in page
+    for key in (schema.LAST, "peak", *schema.INDEX_ARRAYS):
+        assert f"{schema.ACROSS}/{of_head}/type{{t}}/{key}" in page
+    for key, dtype in schema.INDEX_ARRAYS.items():
+        assert page[f"{schema.ACROSS}/{of_head}/type{{t}}/{key}"] == dtype.name
     for key in schema.FACTOR_ARRAYS:
         assert f"{schema.FACTORS}/{key}" in page
     for table, columns in (
