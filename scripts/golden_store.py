@@ -95,7 +95,7 @@ def across_b_cells(reader: StoreReader) -> dict[str, PairLinks]:
     found = {}
     for layer in range(reader.attributes.n_layers):
         found[f"gene 7, layer {layer}"] = reader.links_of_gene(7, cells, layer)
-        found[f"peak 30, layer {layer}"] = reader.links_of_peak(30, cells, layer)
+        found[f"peak 21, layer {layer}"] = reader.links_of_peak(21, cells, layer)
     return found
 
 

@@ -58,8 +58,8 @@ def gene_links(catalogue: Catalogue, cell_type: str, gene: str, query: GeneLinks
     catalogue.require_head(query.layer, query.head)
     genes, reader = catalogue.gene_positions(gene), catalogue.reader
     cells = reader.cells_of(name)
-    kept = [reader.links_of_gene(int(each), cells, query.layer, query.head) for each in genes]
-    found = _joined([_surviving(int(each), links, query) for each, links in zip(genes, kept, strict=True)])
+    kept = [reader.links_of_gene(int(each), cells, query.layer, query.head, query.cut) for each in genes]
+    found = _joined([_surviving(int(each), links) for each, links in zip(genes, kept, strict=True)])
     bounds = [bound for bound in (query.limit, most) if bound is not None]
     shown = slice(min([len(found.rank), *bounds]))
     return columnar(
@@ -74,45 +74,25 @@ def gene_links(catalogue: Catalogue, cell_type: str, gene: str, query: GeneLinks
         n_cells_expressing=len(np.unique(np.concatenate([links.cells for links in kept]))),
         n_cells_linked=len(np.unique(found.cell)),
         n_links=len(found.rank),
-        truncated=any(_cut_off(reader, int(each), links, query) for each, links in zip(genes, kept, strict=True)),
+        truncated=any(links.truncated for links in kept),
         limited=shown.stop < len(found.rank),
         links=_columns(catalogue, found, shown),
     )
 
 
-def _surviving(gene: int, links: PairLinks, query: CutQuery) -> _Found:
-    score = score_of(links.logit)
-    kept = query.cut.keeps(score, links.rank)
-    rank = links.rank[kept].astype(np.int64)
+def _surviving(gene: int, links: PairLinks) -> _Found:
     return _Found(
-        gene=np.full(len(rank), gene, dtype=np.int64),
-        cell=links.cell[kept].astype(np.int64),
-        peak=links.feature[kept].astype(np.int64),
-        rank=rank,
-        logit=links.logit[kept].astype(np.float32),
-        score=score[kept],
+        gene=np.full(len(links.rank), gene, dtype=np.int64),
+        cell=links.cell,
+        peak=links.feature,
+        rank=links.rank,
+        logit=links.logit,
+        score=score_of(links.logit),
     )
 
 
 def _joined(parts: list[_Found]) -> _Found:
     return _Found(*(np.concatenate([getattr(part, name) for part in parts]) for name in _Found.__annotations__))
-
-
-def _cut_off(reader: StoreReader, gene: int, links: PairLinks, query: CutQuery) -> bool:
-    """Whether links of the gene that would survive were not kept in some cell.
-
-    Only cells whose row is as long as rows get are looked at, and only until one is found.
-    """
-    if query.threshold < reader.attributes.floor:
-        return True
-    if query.top_k is not None and query.top_k <= reader.attributes.k_max:
-        return False
-    cell, length = np.unique(links.cell, return_counts=True)
-    for full in cell[length >= reader.attributes.k_max]:
-        attention = reader.attention(int(full), query.layer, query.head)
-        if take_rows(attention, attention.gene == gene).cut_off(query.cut):
-            return True
-    return False
 
 
 def _columns(catalogue: Catalogue, found: _Found, shown: slice) -> GeneLinkColumns:

@@ -122,7 +122,7 @@ class GeneLinks(Wire):
     n_cells_expressing: int = Field(description="Cells of the type with a non-zero count of the gene")
     n_cells_linked: int = Field(description="Cells of the type with at least one link of the gene")
     n_links: int = Field(description="Links that survive, whether or not they are all returned")
-    truncated: bool = Field(description="Links that would survive were cut off at k_max when the store was made")
+    truncated: bool = Field(description="Links that would survive were cut off at k_max and cannot be worked out")
     limited: bool = Field(description="Fewer are returned than survive, because of `limit`")
     links: GeneLinkColumns
 

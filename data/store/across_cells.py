@@ -14,7 +14,6 @@ from bi2scope.data.store import schema
 from bi2scope.data.store.across import Asked, Found, PairLinks, joined
 from bi2scope.data.store.across_factors import FactorLinks
 from bi2scope.data.store.gene_index import StoredIndex
-from bi2scope.data.store.null import CellPlaces
 from bi2scope.data.store.opening import intact
 from bi2scope.data.store.transposed import CellOrder, StoredTransposed
 
@@ -33,8 +32,6 @@ class AcrossCells:
         Its file.
     type_codes
         ``(n_cells,)`` cell types.
-    places
-        Of genes and peaks.
 
     Attributes
     ----------
@@ -42,12 +39,12 @@ class AcrossCells:
         The counts turned round.
     """
 
-    def __init__(self, reader: StoreReader, file: h5py.File, type_codes: Ints, places: CellPlaces) -> None:
-        self._reader, self._file, self._places = reader, file, places
+    def __init__(self, reader: StoreReader, file: h5py.File, type_codes: Ints) -> None:
+        self._reader, self._file, self._places = reader, file, reader.places
         self._type_code = np.asarray(type_codes, dtype=np.int64)
         with intact(reader.path, schema.ACROSS):
             order = CellOrder.of(self._type_code, len(reader.cell_types))
-            self.counts = StoredTransposed(file, order, places.peak_chromosome)
+            self.counts = StoredTransposed(file, order, reader.places.peak_chromosome)
         self._in_type = np.empty(len(order.cell), dtype=np.int64)
         self._in_type[order.cell] = np.arange(len(order.cell)) - order.type_start[self._type_code[order.cell]]
 

@@ -58,8 +58,8 @@ def _rna_rows(reader: StoreReader, name: str, positions: Ints) -> sparse.csr_mat
     row = np.full(len(reader.cells_of(name)), -1)
     row[positions] = np.arange(len(positions))
     parts = []
-    for low, high in reader.transposed.gene_runs(code, (0, n_genes), _COMPARED):
-        read = reader.transposed.genes(code, low, high)
+    for low, high in reader.across.counts.gene_runs(code, (0, n_genes), _COMPARED):
+        read = reader.across.counts.genes(code, low, high)
         gene = low + np.repeat(np.arange(high - low), np.diff(read.start))
         known = row[read.position] >= 0
         parts.append(np.stack([row[read.position[known]], gene[known], read.count[known]]))
@@ -68,13 +68,13 @@ def _rna_rows(reader: StoreReader, name: str, positions: Ints) -> sparse.csr_mat
 
 
 def _atac_rows(reader: StoreReader, name: str, positions: Ints) -> sparse.csr_matrix:
-    code, starts = reader.cell_types.index(name), reader.transposed.peak_bounds
+    code, starts = reader.cell_types.index(name), reader.across.counts.peak_bounds
     runs = np.split(positions, np.flatnonzero(np.diff(positions) > 1) + 1)
     blocks = []
     for chromosome, (low, high) in enumerate(pairwise(starts)):
-        bounds, rows = reader.transposed.open_bounds(chromosome, code), []
+        bounds, rows = reader.across.counts.open_bounds(chromosome, code), []
         for run in runs:
-            read = reader.transposed.open_peaks(bounds[run[0] : run[-1] + 2], int(high - low))
+            read = reader.across.counts.open_peaks(bounds[run[0] : run[-1] + 2], int(high - low))
             rows += [(read.position[a:b].astype(np.int64), read.count[a:b]) for a, b in pairwise(read.start)]
         blocks.append(_stacked(rows, int(high - low)))
     return sparse.csr_matrix(sparse.hstack(blocks, format="csr"))

@@ -5,7 +5,6 @@ Everything here is immutable after it was made: what is kept in memory are the o
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 

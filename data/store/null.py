@@ -9,9 +9,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from bi2scope.data.attention import Cut, Ints
+from bi2scope.data.attention import AttentionKind, Cut, Ints
 from bi2scope.data.candidates import Window
 from bi2scope.data.expectation import CellNull, Floats
+from bi2scope.data.factors import Factors, Recompute
 from bi2scope.data.store import halves, schema
 from bi2scope.data.store.cumulative import last_bits
 from bi2scope.data.store.links import RankedLinks, StoredCounts, StoredLinks
@@ -56,6 +57,10 @@ class CellPlaces:
             np.asarray(table["chrom"].astype(str).map(code), dtype=np.int64) for table in (genes, peaks)
         )
         return cls(of_genes, of_peaks, Window.of(genes, peaks, max_distance))
+
+    def recompute(self, factors: Factors, kind: AttentionKind) -> Recompute:
+        """First-layer attention of any cell from the factors."""
+        return Recompute(factors, self.gene_chromosome, self.peak_chromosome, self.window, kind)
 
     def of_cell(self, genes: Ints, peaks: Ints) -> CellNull:
         """One cell by its own genes and peaks."""

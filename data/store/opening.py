@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from bi2scope.data.errors import StoreDamagedError, StoreError, StoreFormatError
+from bi2scope.data.factors import Factors
 from bi2scope.data.store import schema
 from bi2scope.data.store.tables import text_of
 
@@ -81,6 +82,12 @@ def read_table(path: Path, file: h5py.File, key: str) -> pd.DataFrame:
         table = table[[*columns, *more]]
         names = {column: table[column].astype(str) for column in ("chrom", "strand") if column in table}
         return table.assign(**names)
+
+
+def read_factors(group: h5py.Group, heads: int) -> Factors:
+    """The first layer's factors."""
+    arrays = {key: group[key][:] for key in schema.FACTOR_ARRAYS}
+    return Factors(**arrays, heads=heads, counts=text_of(group.attrs[schema.COUNTS_ATTRIBUTE]))
 
 
 def lengths(

@@ -22,7 +22,7 @@ import pandas as pd
 
 from bi2scope.data.attention import CellAttention, Cut
 from bi2scope.data.errors import NotFoundError, StoreDamagedError
-from bi2scope.data.factors import Factors, Recompute
+from bi2scope.data.factors import Recompute
 from bi2scope.data.graph import CellGraph
 from bi2scope.data.store import schema
 from bi2scope.data.store.across import PairLinks
@@ -32,10 +32,9 @@ from bi2scope.data.store.cumulative import CumulativeScores, CutSums, cut_sums
 from bi2scope.data.store.histogram import StoredHistogram
 from bi2scope.data.store.links import StoredCounts, StoredLinks
 from bi2scope.data.store.null import CellPlaces, NullSums, null_sums, read_null
-from bi2scope.data.store.opening import RESTORE, intact, lengths, open_file, read_attributes, read_table
+from bi2scope.data.store.opening import RESTORE, intact, lengths, open_file, read_attributes, read_factors, read_table
 from bi2scope.data.store.regulatory import StoredMap
 from bi2scope.data.store.tables import text_of
-from bi2scope.data.store.transposed import StoredTransposed
 
 CellPositions = Sequence[int] | npt.NDArray[np.integer]
 
@@ -225,37 +224,32 @@ class StoreReader:
         if not self.has_factors:
             return None
         with intact(self.path, schema.FACTORS):
-            group = self._file[schema.FACTORS]
-            arrays = {key: group[key][:] for key in schema.FACTOR_ARRAYS}
-            counts = text_of(group.attrs[schema.COUNTS_ATTRIBUTE])
-            factors = Factors(**arrays, heads=self.attributes.n_heads, counts=counts)
+            factors = read_factors(self._file[schema.FACTORS], self.attributes.n_heads)
             if (len(factors.query), len(factors.key)) != (len(self.genes), len(self.peaks)):
                 raise ValueError("they are of other genes or peaks")
-        places = self.places
-        return Recompute(
-            factors, places.gene_chromosome, places.peak_chromosome, places.window, self.attributes.attention
-        )
+        return self.places.recompute(factors, self.attributes.attention)
 
     @functools.cached_property
     def places(self) -> CellPlaces:
         """Where genes and peaks lie."""
         return CellPlaces.of(self.genes, self.peaks, self.attributes.max_distance)
 
+    @functools.cached_property
+    def across(self) -> AcrossCells:
+        """What concerns one gene, or one peak, in many cells."""
+        return AcrossCells(self, self._file, self._type_code)
+
     def links_of_gene(
         self, gene: int, cells: CellPositions, layer: int = 0, head: int = 0, cut: Cut | None = None
     ) -> PairLinks:
-        """The links of one gene in each of some cells; see :meth:`AcrossCells.links_of_gene`."""
-        return self._across.links_of_gene(gene, self._known(cells), (layer, head), cut)
+        """:meth:`AcrossCells.links_of_gene` of any cells."""
+        return self.across.links_of_gene(gene, self._known(cells), (layer, head), cut)
 
     def links_of_peak(
         self, peak: int, cells: CellPositions, layer: int = 0, head: int = 0, cut: Cut | None = None
     ) -> PairLinks:
-        """The links to one peak in each of some cells; see :meth:`AcrossCells.links_of_gene`."""
-        return self._across.links_of_peak(peak, self._known(cells), (layer, head), cut)
-
-    @functools.cached_property
-    def _across(self) -> AcrossCells:
-        return AcrossCells(self, self._file, self._type_code, self.places)
+        """:meth:`AcrossCells.links_of_peak` of any cells."""
+        return self.across.links_of_peak(peak, self._known(cells), (layer, head), cut)
 
     def _known(self, cells: CellPositions) -> npt.NDArray[np.int64]:
         """Cells, each once and ascending."""
@@ -263,11 +257,6 @@ class StoreReader:
         for cell in chosen[[0, -1]] if len(chosen) else ():
             self._check_cell(int(cell))
         return chosen
-
-    @property
-    def transposed(self) -> StoredTransposed:
-        """The counts turned round, to be read across cells."""
-        return self._across.counts
 
     def cumulative(
         self, cell_type: str, cut: Cut, layer: int = 0, head: int = 0, control: str | None = None

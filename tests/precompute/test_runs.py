@@ -127,7 +127,7 @@ def test_a_stopped_run_keeps_what_is_done_and_goes_on(
 
     monkeypatch.setattr("bi2scope.precompute.execution.perform_here", counting)
     precompute(TRAINED, CELLS, target, OPTIONS, Execution(resume=True), progress=False)
-    assert len(performed) == 8 + 9 - len(kept)
+    assert len(performed) == 8 + 12 - len(kept)
     assert arrays(target) == arrays(undisturbed)
     assert names(tmp_path) == {"run.h5"}
 
@@ -276,7 +276,7 @@ def test_a_full_disk_is_one_sentence_and_loses_no_shard(tmp_path: Path, undistur
     assert process.returncode == 1
     assert "Traceback" not in said
     assert "run.h5 cannot be written: File too large" in said
-    assert "keeps 17 finished tasks; the same with --resume goes on from there" in said
+    assert "keeps 20 finished tasks; the same with --resume goes on from there" in said
     assert names(tmp_path) == {"run.h5.shards"}
     precompute(TRAINED, CELLS, target, OPTIONS, Execution(resume=True), progress=False)
     assert arrays(target) == arrays(undisturbed)

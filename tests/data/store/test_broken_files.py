@@ -255,6 +255,10 @@ def digest_of_everything(path: Path) -> str:
                 add(getattr(graph, key))
             for key in ("gene", "row_start", "peak", "logit", "n_above", "denominator"):
                 add(getattr(attention, key))
+        for feature in range(0, 80, 7):
+            for links in (reader.links_of_gene(feature, range(20)), reader.links_of_peak(3 * feature, range(20))):
+                for array in (links.cells, links.cell, links.feature, links.rank, links.logit):
+                    add(array)
         for name in reader.cell_types:
             for threshold in schema.EDGE_SCORES[::7]:
                 for k in (1, 5, 8, None):
