@@ -9,14 +9,13 @@ import numpy as np
 
 from bi2scope.data.attention import Floats, score_of
 from bi2scope.server.catalogue import Catalogue, Ints
-from bi2scope.server.cells import link_distances, take_rows
+from bi2scope.server.cells import link_distances
 from bi2scope.server.columns import columnar
-from bi2scope.server.params import CutQuery, GeneLinksQuery
+from bi2scope.server.params import GeneLinksQuery
 from bi2scope.server.wire_genes import GeneLinkColumns, GeneLinks
 
 if TYPE_CHECKING:
     from bi2scope.data.store.across import PairLinks
-    from bi2scope.data.store.reader import StoreReader
 
 
 @dataclass(frozen=True)
@@ -83,9 +82,9 @@ def gene_links(catalogue: Catalogue, cell_type: str, gene: str, query: GeneLinks
 def _surviving(gene: int, links: PairLinks) -> _Found:
     return _Found(
         gene=np.full(len(links.rank), gene, dtype=np.int64),
-        cell=links.cell,
-        peak=links.feature,
-        rank=links.rank,
+        cell=links.cell.astype(np.int64),
+        peak=links.feature.astype(np.int64),
+        rank=links.rank.astype(np.int64),
         logit=links.logit,
         score=score_of(links.logit),
     )

@@ -61,6 +61,20 @@ def test_some_rows_are_cut_short_and_some_are_not(service: Service, tmp_path: Pa
         assert not Service(create_app(Settings(), whole)).json(path)["truncated"]
 
 
+def test_where_there_are_factors_nothing_is_cut_off(tmp_path: Path) -> None:
+    answers = []
+    for k_max in (4, 300):
+        store = tiny_store(tmp_path / f"{k_max}.h5", n_cells=12, k_max=k_max, factors=True)
+        with StoreReader.open(store) as reader:
+            served = Service(create_app(Settings(), reader))
+            answers.append(
+                [served.json(f"/celltypes/{TYPE}/genes/GENE{gene}/links", threshold=0.8) for gene in range(9)]
+            )
+    assert answers[0] == answers[1]
+    assert not any(body["truncated"] for body in answers[0])
+    assert max(rank for body in answers[0] for rank in body["links"]["rank"]) > 4
+
+
 @pytest.mark.parametrize("asked", [{}, {"threshold": 0.9, "top_k": 2}, {"limit": 4}, {"threshold": 1}])
 def test_the_csv_has_the_rows_of_the_json(service: Service, asked: dict[str, Any]) -> None:
     path = f"/celltypes/{TYPE}/genes/ENSG00007/links"
