@@ -14,10 +14,7 @@ from bi2scope.data.multiome import Multiome
 from bi2scope.model.batch import GraphBatch, collate
 from bi2scope.model.checkpoint import Trained
 from bi2scope.model.selection import TopPeaks, top_peaks, top_peaks_at_random
-from bi2scope.precompute.sweep import Sweep, can_sweep, needs_negative_logits
-
-_CELLS_AT_ONCE = 512
-"""Cells of one sweep: some 300 MB of links of PBMC cells at 50 links per gene."""
+from bi2scope.precompute.sweep import Sweep, can_sweep
 
 
 def attend_cells(
@@ -42,12 +39,9 @@ def attend_cells(
         for cell in cells:
             yield attend(trained, cell_graph(multiome, cell, cell), k_max)
         return
-    sweep = Sweep(trained, multiome, k_max, threads)
-    for first in range(cells.start, cells.stop, _CELLS_AT_ONCE):
-        stop = min(first + _CELLS_AT_ONCE, cells.stop)
-        for cell, attention in zip(range(first, stop), sweep.attend(first, stop), strict=True):
-            alone = needs_negative_logits(multiome, cell)
-            yield attend(trained, cell_graph(multiome, cell, cell), k_max) if alone else attention
+    swept = Sweep(trained, multiome, k_max, threads).attend(cells)
+    for cell, attention in zip(cells, swept, strict=True):
+        yield attention or attend(trained, cell_graph(multiome, cell, cell), k_max)
 
 
 @torch.no_grad()

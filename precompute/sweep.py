@@ -3,7 +3,7 @@
 A logit of the first layer is ``Q0.K0 + x wq.K0 + y Q0.wk + x y wq.wk`` with x and y the counts of gene and peak. The
 first term is the same in every cell. So the cells are taken together: for some genes of a chromosome the first term is
 one matrix product with all of its peaks, and each cell picks its open peaks out of it. Per cell that costs a gather and
-the choice, not a product; see ``make bench ONLY=export``.
+the choice, and of the product the less the more cells there are; see ``make bench ONLY=export``.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from queue import SimpleQueue
 from typing import Any
 
 import numpy as np
@@ -22,12 +23,20 @@ from bi2scope.data.attention import WEIGHTED_PER_ROW, CellAttention, score_of, s
 from bi2scope.data.multiome import Multiome
 from bi2scope.model.checkpoint import Trained
 from bi2scope.precompute.sweep_kernel import sweep_genes
+from bi2scope.precompute.sweep_rows import gather_links, lay_peaks
 
 _GENES_AT_ONCE = 64
 """Genes of one product: their rows of a large chromosome take some megabytes."""
 
-Ints = npt.NDArray[np.int64]
+_LINK_BYTES = 480 << 20
+"""Memory for the links of the cells of one batch: 860 PBMC cells at 50 links per gene and one head."""
+
+_CELLS_AHEAD = 8
+"""Cells, for each thread, whose links are put together before they are asked for."""
+
+Ints = npt.NDArray[np.integer[Any]]
 Floats = npt.NDArray[np.float32]
+Array = npt.NDArray[Any]
 
 
 def can_sweep(trained: Trained) -> bool:
@@ -38,17 +47,68 @@ def can_sweep(trained: Trained) -> bool:
 
 @dataclass(frozen=True)
 class _Factors:
-    """One head's factors as the kernel takes them, and chromosomes as runs of genes and of peaks."""
+    """One head's factors as the kernel takes them."""
 
     query: Floats  # (n_genes, d)
     key: Floats  # (n_peaks, d)
     query_by_peak_count: Floats  # (n_genes,) Q0 . wk
     key_by_gene_count: Floats  # (n_peaks,) wq . K0
-    both: float  # wq . wk
+    both: np.float32  # wq . wk
+
+
+@dataclass(frozen=True)
+class _Counts:
+    """Counts of some cells: views into those of all."""
+
+    start: Ints  # (n_cells + 1,) offsets of the cells
+    index: Ints  # (nnz,) genes or peaks
+    count: Array  # (nnz,)
+
+    @classmethod
+    def of(cls, counts: sparse.csr_matrix, first: int, stop: int) -> _Counts:
+        begin, end = counts.indptr[first], counts.indptr[stop]
+        return cls(counts.indptr[first : stop + 1] - begin, counts.indices[begin:end], counts.data[begin:end])
+
+    def of_cell(self, cell: int) -> slice:
+        return slice(int(self.start[cell]), int(self.start[cell + 1]))
+
+
+@dataclass(frozen=True)
+class _Batch:
+    """Some cells, as the kernel takes them whatever the head."""
+
+    rna: _Counts
+    atac: _Counts
+    open_start: Ints  # (n_chromosomes, n_cells) where each cell's open peaks of each chromosome begin
+    open_stop: Ints
+    genes: tuple[Array, ...]  # by gene: offsets (n_genes + 1,) into cells and counts, the cells ascending
+    row: Ints  # (nnz,) where each count of the cells is among those
+    peak_count: Floats  # (nnz,) counts as the network reads them
+
+    @property
+    def few_elsewhere(self) -> npt.NDArray[np.bool_]:
+        """Cells with so few open peaks off some chromosome that a softmax may take in scores below 0.5."""
+        n_open = self.open_stop - self.open_start
+        few: npt.NDArray[np.bool_] = n_open.sum(axis=0) - n_open.max(axis=0) < WEIGHTED_PER_ROW
+        return few
+
+
+@dataclass(frozen=True)
+class _Chosen:
+    """Room for the links of a batch, one head, gene by gene: used again for the next."""
+
+    place: Ints  # (n_rows, places)
+    logit: Floats  # (n_rows, places)
+    n_above: npt.NDArray[np.int32]  # (n_rows,)
+
+    @classmethod
+    def room(cls, n_rows: int, places: int, place: np.dtype[Any]) -> _Chosen:
+        shape = (n_rows, places)
+        return cls(np.empty(shape, place), np.empty(shape, np.float32), np.empty(n_rows, np.int32))
 
 
 class Sweep:
-    """Choose the links of some cells of a data set, all at once.
+    """Choose the links of cells of a data set, many at once.
 
     Parameters
     ----------
@@ -59,107 +119,139 @@ class Sweep:
     k_max
         Links kept per gene: the highest by logit, of those with a logit above 0, ties in genome order.
     threads
-        Threads that share the genes.
+        Threads that share the genes, and then the cells.
     """
 
     def __init__(self, trained: Trained, multiome: Multiome, k_max: int, threads: int = 1) -> None:
-        self.multiome, self.k_max, self.threads = multiome, k_max, threads
-        self.log1p = trained.model_config.counts == "log1p"
+        self._multiome, self._k_max, self._threads = multiome, k_max, threads
+        self._log1p = trained.model_config.counts == "log1p"
         layout = trained.network.layout
         codes = np.arange(layout.n_chromosomes + 1)
-        self.gene_bounds = np.searchsorted(layout.gene_chromosome, codes)
-        self.peak_bounds = np.searchsorted(layout.peak_chromosome, codes)
-        self.gene_chromosome, self.peak_chromosome = layout.gene_chromosome, layout.peak_chromosome
-        self.factors = [_of_head(trained, head) for head in range(trained.model_config.heads)]
+        self._gene_bounds = np.searchsorted(layout.gene_chromosome, codes)
+        self._peak_bounds = np.searchsorted(layout.peak_chromosome, codes)
+        self._gene_chromosome, self._peak_chromosome = layout.gene_chromosome, layout.peak_chromosome
+        self._factors = [_of_head(trained, head) for head in range(trained.model_config.heads)]
+        largest = int(np.diff(self._peak_bounds).max(initial=0))
+        self._place_type = place_type(largest)
+        place = np.arange(len(layout.peak_chromosome)) - self._peak_bounds[layout.peak_chromosome]
+        self._peak_place = place.astype(self._place_type)
+        self._static: SimpleQueue[Floats] = SimpleQueue()  # room for the products, one for each thread
+        for _ in range(threads):
+            self._static.put(np.empty(_GENES_AT_ONCE * largest, np.float32))
 
-    def attend(self, first: int, stop: int) -> Iterator[list[list[CellAttention]]]:
-        """Attention ``[layer][head]`` of each of the cells ``first`` to ``stop``, in order.
+    def attend(self, cells: range) -> Iterator[list[list[CellAttention]] | None]:
+        """Attention ``[layer][head]`` of each of the cells, one after another; arrays of its own.
 
-        All of them are worked out before the first is given; memory grows with their number.
+        None for a cell with so few open peaks off some chromosome that its softmax may take in scores below 0.5, which
+        the sweep does not keep. Memory does not grow with the cells: those of a batch are worked out before the first
+        of them is given, and the batch is as large as some hundred megabytes of links.
         """
-        rna, atac = (counts[first:stop] for counts in (self.multiome.rna, self.multiome.atac))
-        open_start, open_stop = _runs(atac, self.peak_chromosome, len(self.peak_bounds) - 1)
-        heads = [self._links(factors, rna, atac, open_start, open_stop) for factors in self.factors]
-        for cell in range(stop - first):
-            yield [[self._cell(cell, rna, atac, open_start, found) for found in heads]]
+        batches, start = list(self._batches(cells)), self._multiome.rna.indptr
+        n_rows = max((int(start[stop] - start[first]) for first, stop in batches), default=0)
+        room = [_Chosen.room(n_rows, self._places, self._place_type) for _ in self._factors]
+        with ThreadPoolExecutor(self._threads) as pool:
+            for first, stop in batches:
+                batch = self._batch(first, stop)
+                with ThreadpoolController().limit(limits=1, user_api="blas"):
+                    for factors, chosen in zip(self._factors, room, strict=True):
+                        self._choose(pool, factors, batch, chosen)
+                yield from self._cells(pool, batch, room)
 
-    def _links(
-        self, factors: _Factors, rna: sparse.csr_matrix, atac: sparse.csr_matrix, start: Ints, stop: Ints
-    ) -> tuple[npt.NDArray[Any], ...]:
-        """Places, logits, links kept and logits above 0 of every row (a gene of a cell), as the kernel fills them."""
-        shape = (rna.nnz, max(self.k_max, WEIGHTED_PER_ROW))
-        widest = int((stop - start).max(initial=0))
-        chosen = (
-            np.zeros(shape, np.uint16 if widest < 2**16 else np.int32),
-            np.zeros(shape, np.float32),
-            np.zeros(rna.nnz, np.int32),
-            np.zeros(rna.nnz, np.int32),
-        )
-        genes = _by_gene(rna, self._scaled(rna.data))
-        count = self._scaled(atac.data)
-        peaks = (
-            (atac.indices - self.peak_bounds[self.peak_chromosome[atac.indices]]).astype(np.int32),
-            factors.key_by_gene_count[atac.indices] + count * np.float32(factors.both),
-            count,
-        )
-        query = (factors.query, factors.query_by_peak_count)
+    @property
+    def _places(self) -> int:
+        """Links of a row that are chosen: those kept, and those that the softmax takes."""
+        return max(self._k_max, WEIGHTED_PER_ROW)
+
+    def _batches(self, cells: range) -> Iterator[tuple[int, int]]:
+        """First and last of the cells that are taken together: one, or as many as there is memory for."""
+        row_bytes = len(self._factors) * self._places * (self._place_type.itemsize + np.dtype(np.float32).itemsize)
+        start, first = self._multiome.rna.indptr, cells.start
+        while first < cells.stop:
+            stop = int(np.searchsorted(start, start[first] + _LINK_BYTES // row_bytes, side="right")) - 1
+            stop = min(max(stop, first + 1), cells.stop)
+            yield first, stop
+            first = stop
+
+    def _batch(self, first: int, stop: int) -> _Batch:
+        rna, atac = (_Counts.of(counts, first, stop) for counts in (self._multiome.rna, self._multiome.atac))
+        open_start, open_stop = _runs(atac, self._peak_chromosome, len(self._peak_bounds) - 1)
+        genes, row = _by_gene(rna, self._scaled(rna.count), len(self._gene_chromosome))
+        return _Batch(rna, atac, open_start, open_stop, genes, row, self._scaled(atac.count))
+
+    def _choose(self, pool: ThreadPoolExecutor, factors: _Factors, batch: _Batch, chosen: _Chosen) -> None:
+        """Fill the rows (a gene of a cell) with the places, logits and numbers of their links."""
+        place, per_gene_count = np.empty_like(batch.atac.index, self._place_type), np.empty_like(batch.peak_count)
+        lay_peaks(
+            batch.atac.index, batch.peak_count, self._peak_place, factors.key_by_gene_count, factors.both,
+            place, per_gene_count,
+        )  # fmt: skip
+        peaks = (place, per_gene_count, batch.peak_count)
+        query, rows = (factors.query, factors.query_by_peak_count), (chosen.place, chosen.logit, chosen.n_above)
 
         def share(task: tuple[int, int, int]) -> None:
             chromosome, low, high = task
-            key = factors.key[self.peak_bounds[chromosome] : self.peak_bounds[chromosome + 1]]
-            sweep_genes(((low, high), *genes), query, key, (start[chromosome], stop[chromosome]), peaks, chosen)
+            key = factors.key[self._peak_bounds[chromosome] : self._peak_bounds[chromosome + 1]]
+            cells = (batch.open_start[chromosome], batch.open_stop[chromosome])
+            static = self._static.get()
+            product = static[: (high - low) * len(key)].reshape(high - low, len(key))
+            try:
+                sweep_genes(((low, high), *batch.genes), query, key, cells, peaks, rows, product)
+            finally:
+                self._static.put(static)  # another thread may wait for it
 
-        with ThreadpoolController().limit(limits=1, user_api="blas"), ThreadPoolExecutor(self.threads) as pool:
-            list(pool.map(share, self._tasks()))
-        return chosen
+        list(pool.map(share, self._tasks()))
 
     def _tasks(self) -> list[tuple[int, int, int]]:
-        """Chromosome, first and last gene of each product."""
+        """Chromosome, first and last gene of each product: the same whatever the cells, and so are the bits."""
         return [
-            (chromosome, low, min(low + _GENES_AT_ONCE, int(self.gene_bounds[chromosome + 1])))
-            for chromosome in range(len(self.gene_bounds) - 1)
-            for low in range(int(self.gene_bounds[chromosome]), int(self.gene_bounds[chromosome + 1]), _GENES_AT_ONCE)
+            (chromosome, low, min(low + _GENES_AT_ONCE, int(self._gene_bounds[chromosome + 1])))
+            for chromosome in range(len(self._gene_bounds) - 1)
+            for low in range(int(self._gene_bounds[chromosome]), int(self._gene_bounds[chromosome + 1]), _GENES_AT_ONCE)
         ]
 
-    def _cell(
-        self,
-        cell: int,
-        rna: sparse.csr_matrix,
-        atac: sparse.csr_matrix,
-        open_start: Ints,
-        found: tuple[npt.NDArray[Any], ...],
-    ) -> CellAttention:
+    def _cells(
+        self, pool: ThreadPoolExecutor, batch: _Batch, room: list[_Chosen]
+    ) -> Iterator[list[list[CellAttention]] | None]:
+        """The cells of a batch, some of them ahead of the one that is asked for."""
+        few, n_cells, ahead = batch.few_elsewhere, len(batch.rna.start) - 1, _CELLS_AHEAD * self._threads
+
+        def heads(cell: int) -> list[list[CellAttention]] | None:
+            return None if few[cell] else [[self._cell(batch, cell, chosen) for chosen in room]]
+
+        for begin in range(0, n_cells, ahead):
+            yield from list(pool.map(heads, range(begin, min(begin + ahead, n_cells))))
+
+    def _cell(self, batch: _Batch, cell: int, chosen: _Chosen) -> CellAttention:
         """One cell's rows, ragged: the kept links alone."""
-        rows = slice(rna.indptr[cell], rna.indptr[cell + 1])
-        place, logit, n_kept, n_above = (part[rows] for part in found)
-        gene, own = rna.indices[rows], atac.indices[atac.indptr[cell] : atac.indptr[cell + 1]]
-        chromosome = self.gene_chromosome[gene]
-        kept = np.arange(place.shape[1]) < np.minimum(n_kept, self.k_max)[:, None]
-        begin = (open_start[:, cell] - atac.indptr[cell])[chromosome]
-        n_here = np.bincount(self.peak_chromosome[own], minlength=len(self.peak_bounds) - 1)[chromosome]
-        top = np.where(np.arange(WEIGHTED_PER_ROW) < n_kept[:, None], score_of(logit[:, :WEIGHTED_PER_ROW]), 0.0)
+        own_genes, own_peaks = batch.rna.of_cell(cell), batch.atac.of_cell(cell)
+        gene, own, row = batch.rna.index[own_genes], batch.atac.index[own_peaks], batch.row[own_genes]
+        chromosome = self._gene_chromosome[gene]
+        begin, end = batch.open_start[:, cell], batch.open_stop[:, cell]
+        n_above = chosen.n_above[row]
+        row_start = np.concatenate(([0], np.cumsum(np.minimum(n_above, self._k_max)))).astype(np.int64)
+        peak, logit = np.empty(row_start[-1], np.int32), np.empty(row_start[-1], np.float32)
+        top = np.empty((len(row), WEIGHTED_PER_ROW), np.float32)
+        first, found = (begin - own_peaks.start)[chromosome], (chosen.place, chosen.logit, chosen.n_above)
+        gather_links(row, first, own, found, (row_start, peak, logit), top)
+        n_here = (end - begin)[chromosome]
         return CellAttention(
             gene=gene.astype(np.int32),
-            row_start=np.concatenate(([0], np.cumsum(kept.sum(axis=1)))).astype(np.int64),
-            peak=own[(begin[:, None] + place)[kept]].astype(np.int32),
-            logit=logit[kept],
+            row_start=row_start,
+            peak=peak,
+            logit=logit,
             n_above=n_above,
-            denominator=softmax_denominator(top, n_here, len(own) - n_here),
+            denominator=softmax_denominator(score_of(top), n_here, len(own) - n_here),
         )
 
-    def _scaled(self, count: npt.NDArray[Any]) -> Floats:
+    def _scaled(self, count: Array) -> Floats:
         """Counts as the network reads them, float32."""
         count = count.astype(np.float32)
-        return np.log1p(count) if self.log1p else count
+        return np.log1p(count, out=count) if self._log1p else count
 
 
-def needs_negative_logits(multiome: Multiome, cell: int) -> bool:
-    """Whether a cell has so few open peaks off some chromosome that a softmax may take in scores below 0.5.
-
-    The sweep keeps no logit below 0; such cells are attended one by one.
-    """
-    own = multiome.atac.indices[multiome.atac.indptr[cell] : multiome.atac.indptr[cell + 1]]
-    return len(own) - int(np.bincount(multiome.peak_chromosome[own]).max(initial=0)) < WEIGHTED_PER_ROW
+def place_type(largest: int) -> np.dtype[Any]:
+    """Type of a place among the peaks of a chromosome, of which the largest has so many."""
+    return np.dtype(np.uint16 if largest <= 1 << 16 else np.int32)
 
 
 def _of_head(trained: Trained, head: int) -> _Factors:
@@ -168,22 +260,23 @@ def _of_head(trained: Trained, head: int) -> _Factors:
         np.ascontiguousarray(np.split(part.detach().numpy(), heads, axis=-1)[head], dtype=np.float32)
         for part in (factors.query, factors.key, factors.query_per_count, factors.key_per_count)
     )
-    return _Factors(query, key, query @ wk, key @ wq, float(wq @ wk))
+    return _Factors(query, key, query @ wk, key @ wq, np.float32(wq @ wk))
 
 
-def _runs(atac: sparse.csr_matrix, chromosome: Ints, n_chromosomes: int) -> tuple[Ints, Ints]:
+def _runs(atac: _Counts, chromosome: Ints, n_chromosomes: int) -> tuple[Ints, Ints]:
     """``(n_chromosomes, n_cells)`` start and stop of each cell's open peaks of each chromosome."""
-    n_cells = atac.shape[0]
-    cell = np.repeat(np.arange(n_cells), np.diff(atac.indptr))
-    size = np.bincount(cell * n_chromosomes + chromosome[atac.indices], minlength=n_cells * n_chromosomes)
-    size = size.reshape(n_cells, n_chromosomes)
-    stop = atac.indptr[:-1, None] + np.cumsum(size, axis=1)
+    n_cells = len(atac.start) - 1
+    size = np.empty((n_cells, n_chromosomes), np.int64)
+    for cell in range(n_cells):
+        size[cell] = np.bincount(chromosome[atac.index[atac.of_cell(cell)]], minlength=n_chromosomes)
+    stop = atac.start[:-1, None] + np.cumsum(size, axis=1)
     return np.ascontiguousarray((stop - size).T, dtype=np.int64), np.ascontiguousarray(stop.T, dtype=np.int64)
 
 
-def _by_gene(rna: sparse.csr_matrix, count: Floats) -> tuple[Ints, Ints, Floats, Ints]:
-    """Offsets by gene into cells, counts and rows (places in the matrix), the cells ascending."""
-    row = np.argsort(rna.indices, kind="stable")
-    cell = np.repeat(np.arange(rna.shape[0]), np.diff(rna.indptr))
-    offset = np.concatenate(([0], np.cumsum(np.bincount(rna.indices, minlength=rna.shape[1]))))
-    return offset.astype(np.int64), cell[row], count[row], row
+def _by_gene(rna: _Counts, count: Floats, n_genes: int) -> tuple[tuple[Array, ...], Ints]:
+    """Offsets by gene into cells and counts, the cells ascending; and where each count went."""
+    row = np.arange(len(count), dtype=np.int32)
+    turned = sparse.csr_matrix((row, rna.index, rna.start), (len(rna.start) - 1, n_genes)).tocsc()
+    went = np.empty_like(row)
+    went[turned.data] = row
+    return (turned.indptr.astype(np.int64), turned.indices, count[turned.data]), went

@@ -2,6 +2,11 @@
 
 A gene's logits without the counts are one row, worked out once for all cells of the sweep and small enough to stay in
 cache; what remains for a cell is to gather its open peaks out of the row, add what the counts bring, and choose.
+
+The choice looks at the few candidates above a guess and puts them in order in two steps. Their logits, coarsened to 512
+steps, are ranked by counting for each the higher ones: whole numbers of 16 bits, of which a processor compares a
+register full at once. That order is right but for neighbours of one step, which an insertion sort of the exact logits
+then sets right. All of it is one file because numba keeps what it compiled by the file alone.
 """
 
 from __future__ import annotations
@@ -9,20 +14,32 @@ from __future__ import annotations
 import numba
 import numpy as np
 
-_LAST = 2**31 - 1
+from bi2scope.precompute.sweep_bits import WIDTH, bits_above, lowest, number
+
 _SAMPLE = 256
 """Static logits of a gene that tell where its highest links begin."""
 
+_BINS = 256
+_LEAST, _LARGEST = np.float32(1e-30), np.float32(1e30)
+
+_RANKED = 128
+"""Candidates that are ranked by counting; more are sorted."""
+
+_STEPS = np.float32(511)
+_LEAST_SPREAD = np.float32(1e-20)
+_LOWEST_KEY = -(2**15)
+_LAST = 2**31 - 1
+
 
 @numba.njit(nogil=True, cache=True)
-def sweep_genes(genes, query, key, cells, peaks, chosen):  # type: ignore[no-untyped-def]
+def sweep_genes(genes, query, key, cells, peaks, chosen, static):  # type: ignore[no-untyped-def]
     """Choose the links of some genes of one chromosome, one head.
 
     Parameters
     ----------
     genes
-        ``(first, stop)`` of the genes; then, of all genes, offsets into the next three, and of each occurrence of a
-        gene in a cell the cell, the count and the row to fill.
+        ``(first, stop)`` of the genes; then, of all genes, offsets into the next two, and of each occurrence of a gene
+        in a cell the cell and the count.
     query
         ``(n_genes, d)`` static queries and ``(n_genes,)`` what they give for each count of a peak.
     key
@@ -32,40 +49,42 @@ def sweep_genes(genes, query, key, cells, peaks, chosen):  # type: ignore[no-unt
     peaks
         Of every open peak: place among the keys, what it gives for each count of a gene, and its count.
     chosen
-        To fill, row by row: ``(n_rows, places)`` place among the cell's open peaks of the chromosome, and logit, both
-        by rank; ``(n_rows,)`` links kept, and logits above 0.
+        To fill, a row for each occurrence: ``(n_rows, places)`` place among the cell's open peaks of the chromosome,
+        and logit, both by rank, as many as there are; ``(n_rows,)`` logits above 0. The rows of a gene lie together,
+        since to write one here and one there takes longer than to choose.
+    static
+        ``(stop - first, n_peaks)`` room for the logits without the counts.
     """
-    (first, stop), offset, cell_of, gene_count, row_of = genes
-    static = np.dot(query[0][first:stop], key.T)
+    (first, stop), offset, cell_of, gene_count = genes
+    np.dot(query[0][first:stop], key.T, static)
     start, end = cells
     peak_key, per_gene_count, peak_count = peaks
-    place, logit, n_kept, n_above = chosen
-    places, longest = place.shape[1], max(1, (end - start).max())
-    logits = np.empty(longest, np.float32)
-    candidates, keys, best = np.empty(longest, np.int32), np.empty(longest, np.int64), np.empty(places, np.int64)
+    place, logit, n_above = chosen
+    places, longest = place.shape[1], _whole(max(1, (end - start).max()))
+    logits, room = np.empty(longest, np.float32), _scratch(longest, places)
+    bins, falling = np.empty(_BINS, np.int32), np.empty(2 * _SAMPLE, np.float32)
     for gene in range(first, stop):
+        if offset[gene] == offset[gene + 1]:
+            continue
         own = static[gene - first]
-        sample = np.sort(own[:: max(1, len(own) // _SAMPLE)])
-        slack = 1.4  # candidates wanted for each link kept: enough, and few to sort
-        for one in range(offset[gene], offset[gene + 1]):
-            run, row = slice(start[cell_of[one]], end[cell_of[one]]), row_of[one]
+        sampled = _sample(own, bins, falling)
+        slack = 1.4  # candidates wanted for each link kept: enough, and few to put in order
+        for row in range(offset[gene], offset[gene + 1]):
+            run = slice(start[cell_of[row]], end[cell_of[row]])
             n = run.stop - run.start
             _add_counts(
                 own, peak_key[run], per_gene_count[run], peak_count[run],
-                gene_count[one], query[1][gene], logits,
+                gene_count[row], query[1][gene], logits,
             )  # fmt: skip
-            above = _n_above(logits[:n])
+            logits[n : _whole(n)] = -np.inf
+            above = _n_above(logits, n)
             kept = min(above, places)
-            guess = np.float32(0)
-            if above > places:
-                guess = max(guess, sample[max(0, int(len(sample) * (1 - slack * places / n)))])
-            found = _choose(logits[:n], kept, guess, candidates, keys, best)
+            share = slack * places / n if above > places else 1.0
+            found = _candidates(logits, n, kept, share, falling[:sampled], room[0])
             if above > places:
                 slack *= 1.2 if found < 0 else 0.95 if found > 1.7 * places else 1.0
-            for rank in range(kept):
-                at = _LAST - (best[rank] & 0xFFFFFFFF)
-                place[row, rank], logit[row, rank] = at, logits[at]
-            n_kept[row], n_above[row] = kept, above
+            _choose(logits, abs(found), kept, room, place[row], logit[row])
+            n_above[row] = above
 
 
 @numba.njit(nogil=True, cache=True, fastmath={"contract"})
@@ -76,67 +95,183 @@ def _add_counts(static, peak_key, per_gene_count, peak_count, gene_count, per_pe
 
 
 @numba.njit(nogil=True, cache=True)
-def _n_above(logits):  # type: ignore[no-untyped-def]
+def _whole(n):  # type: ignore[no-untyped-def]
+    """Length in whole registers."""
+    return (n + WIDTH - 1) // WIDTH * WIDTH
+
+
+@numba.njit(nogil=True, cache=True)
+def _n_above(logits, n):  # type: ignore[no-untyped-def]
+    """How many of the first ``n`` logits are above 0; minus infinity fills the last register."""
     above = 0
-    for j in range(len(logits)):
-        above += logits[j] > 0
+    for j in range(0, n, WIDTH):
+        above += number(bits_above(logits, j, np.float32(0)))
     return above
 
 
 @numba.njit(nogil=True, cache=True)
-def _choose(logits, kept, guess, candidates, keys, best):  # type: ignore[no-untyped-def]
-    """The ``kept`` highest logits, all above 0, as keys whose order is by logit and then by place.
-
-    Returns how many lie above the guess; -1 if they were too few, so that all had to be looked at.
-    """
-    found = n = _above(logits, guess, candidates)
-    if n < kept:
-        found, n = -1, _above(logits, np.float32(0), candidates)
-    bits = logits.view(np.int32)  # of floats above 0 the bits ascend as they do
-    for i in range(n):
-        at = candidates[i]
-        keys[i] = (np.int64(bits[at]) << 32) | np.int64(_LAST - at)
-    if n > 2 * kept:
-        _to_front(keys, n, kept)
-        n = kept
-    for i in range(n):  # the rank of a key is the number of higher ones
-        key, rank = keys[i], 0
-        for j in range(n):
-            rank += keys[j] > key
-        if rank < kept:
-            best[rank] = key
+def _places_above(logits, n, least, places):  # type: ignore[no-untyped-def]
+    """Places of those of the first ``n`` logits that are above ``least``, ascending; how many."""
+    found = 0
+    for j in range(0, n, WIDTH):
+        bits = bits_above(logits, j, least)
+        while bits:
+            places[found] = j + lowest(bits)
+            found += 1
+            bits &= bits - np.uint64(1)
     return found
 
 
 @numba.njit(nogil=True, cache=True)
-def _above(logits, least, candidates):  # type: ignore[no-untyped-def]
-    """Places of the logits above ``least``; how many."""
+def _sample(static, bins, falling):  # type: ignore[no-untyped-def]
+    """Some of a row's logits in falling order, to the width of a bin; 0 for those not above it. How many they are."""
+    step = max(1, len(static) // _SAMPLE)
+    highest = np.float32(0)
+    for j in range(0, len(static), step):
+        highest = max(highest, static[j])
+    falling[:] = 0
+    n_sampled = -(-len(static) // step)
+    if not _LEAST < highest < _LARGEST:
+        return n_sampled
+    bins[:] = 0
+    scale = np.float32(_BINS - 1) / highest
+    for j in range(0, len(static), step):
+        if static[j] > 0:
+            bins[np.int32(static[j] * scale)] += 1
     n = 0
-    for j in range(len(logits)):
-        candidates[n] = j
-        n += logits[j] > least
-    return n
+    for b in range(_BINS - 1, -1, -1):
+        for _ in range(bins[b]):
+            falling[n] = b / scale
+            n += 1
+    return n_sampled
 
 
 @numba.njit(nogil=True, cache=True)
-def _to_front(keys, n, kept):  # type: ignore[no-untyped-def]
-    """Bring the ``kept`` highest of the first ``n`` keys to the front, in any order (Hoare's selection)."""
-    low, high = 0, n - 1
-    while low < high:
-        a, b, c = keys[low], keys[(low + high) >> 1], keys[high]
-        pivot = max(min(a, b), min(max(a, b), c))
-        i, j = low, high
-        while i <= j:
-            while keys[i] > pivot:
-                i += 1
-            while keys[j] < pivot:
-                j -= 1
-            if i <= j:
-                keys[i], keys[j] = keys[j], keys[i]
-                i, j = i + 1, j - 1
-        if kept - 1 <= j:
-            high = j
-        elif kept - 1 >= i:
-            low = i
+def _candidates(logits, n, kept, share, falling, places):  # type: ignore[no-untyped-def]
+    """Places of ``kept`` or more of the highest logits, as near to a share of all as the sample tells.
+
+    Returns how many they are; their negative if the guess was too high and had to be lowered.
+    """
+    sign = 1
+    while share < 1:
+        found = _places_above(logits, n, falling[int(share * len(falling))], places)
+        if found >= kept:
+            return sign * found
+        share, sign = 1.5 * share, -1
+    return sign * _places_above(logits, n, np.float32(0), places)
+
+
+@numba.njit(nogil=True, cache=True)
+def _scratch(longest, places):  # type: ignore[no-untyped-def]
+    """Room to choose ``places`` of at most ``longest`` logits, used again and again: what :func:`_choose` takes."""
+    return (
+        np.empty(longest, np.int32),
+        np.empty(_RANKED, np.float32),
+        np.empty(_RANKED, np.int16),
+        np.empty(_RANKED, np.int16),
+        np.empty(_RANKED, np.int16),
+        np.empty(places, np.int32),
+        np.empty(places, np.float32),
+    )
+
+
+@numba.njit(nogil=True, cache=True)
+def _choose(logits, found, kept, room, place, logit):  # type: ignore[no-untyped-def]
+    """The ``kept`` highest logits in descending order, equal ones by place.
+
+    Parameters
+    ----------
+    logits
+        float32, as many as the candidates tell of.
+    found
+        How many candidates there are, ``kept`` or more, all above 0: their places, ascending, begin the room.
+    kept
+        How many are wanted.
+    room
+        From :func:`_scratch`.
+    place, logit
+        To fill, ``kept`` entries of each.
+    """
+    candidates, value, key, rank, order, best, highest = room
+    if found > _RANKED:
+        _sort(logits, candidates[:found], kept, best, highest)
+    elif kept > 0:
+        _coarsen(logits, candidates[:found], value, key)
+        _count_higher(key, found, rank)
+        for i in range(found):
+            order[rank[i]] = i
+        _insert(candidates, value, order[:found], kept, best, highest)
+    for r in range(kept):
+        place[r], logit[r] = best[r], highest[r]
+
+
+@numba.njit(nogil=True, cache=True)
+def _sort(logits, candidates, kept, place, logit):  # type: ignore[no-untyped-def]
+    """Choose by sorting whole numbers whose order is by logit and then by place."""
+    keys = np.empty(len(candidates), np.int64)
+    bits = logits.view(np.int32)  # of floats above 0 the bits ascend as they do
+    for i in range(len(candidates)):
+        at = candidates[i]
+        keys[i] = (np.int64(bits[at]) << 32) | np.int64(_LAST - at)
+    keys.sort()
+    for r in range(kept):
+        at = _LAST - (keys[len(keys) - 1 - r] & 0xFFFFFFFF)
+        place[r], logit[r] = at, logits[at]
+
+
+@numba.njit(nogil=True, cache=True)
+def _coarsen(logits, candidates, value, key):  # type: ignore[no-untyped-def]
+    """Keys of 16 bits, all different: the step of the logit, then the place; and the logits themselves."""
+    found = len(candidates)
+    for i in range(found):
+        value[i] = logits[candidates[i]]
+    bits = value.view(np.int32)  # of floats above 0 the bits ascend as they do, and are compared faster
+    least = most = bits[0]
+    for i in range(found):
+        least, most = min(least, bits[i]), max(most, bits[i])
+    low, high = np.int32(least).view(np.float32), np.int32(most).view(np.float32)
+    scale = np.float32(0)
+    if high - low > _LEAST_SPREAD and high < _LARGEST:
+        scale = _STEPS / (high - low)
+    if scale > 0:
+        for i in range(found):
+            key[i] = (np.int32((value[i] - low) * scale) << 7) + (_RANKED - 1 - i) + _LOWEST_KEY
+    else:
+        for i in range(found):
+            key[i] = _RANKED - 1 - i + _LOWEST_KEY
+    for i in range(found, _whole(found)):
+        key[i] = _LOWEST_KEY
+
+
+@numba.njit(nogil=True, cache=True)
+def _count_higher(key, found, rank):  # type: ignore[no-untyped-def]
+    """Rank of each key, from 0: the number of higher ones. What fills the last register is higher than none."""
+    n = _whole(found)
+    for i in range(n):
+        rank[i] = 0
+    for j in range(0, found, 8):  # eight at a time, so that the ranks are loaded and stored less often
+        a, b, c, d = key[j], key[j + 1], key[j + 2], key[j + 3]
+        e, f, g, h = key[j + 4], key[j + 5], key[j + 6], key[j + 7]
+        for i in range(n):
+            one = key[i]
+            rank[i] += ((a > one) + (b > one) + (c > one) + (d > one)) + ((e > one) + (f > one) + (g > one) + (h > one))
+
+
+@numba.njit(nogil=True, cache=True)
+def _insert(candidates, value, order, kept, place, logit):  # type: ignore[no-untyped-def]
+    """Fill place and logit by an insertion sort, which leaves equal logits as they stand in the order."""
+    n = 0
+    for r in range(len(order)):
+        one = order[r]
+        new = value[one]
+        if n < kept:
+            at = n
+            n += 1
+        elif new > logit[kept - 1]:
+            at = kept - 1
         else:
-            return
+            continue
+        while at > 0 and logit[at - 1] < new:
+            logit[at], place[at] = logit[at - 1], place[at - 1]
+            at -= 1
+        logit[at], place[at] = new, candidates[one]
