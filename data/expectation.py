@@ -2,10 +2,10 @@
 
 Two null models, both with closed forms:
 
-*Per cell* (:class:`CellNull`). Within a cell each gene keeps the number of its links and their scores, and throws
-them onto peaks drawn at random among its open candidates, without two on one peak. With ``n`` candidates, ``m`` links
-and ``S``, ``Q`` the sums of the links' values and of their squares, a candidate gets ``S / n`` on average with variance
-``Q / n - (S / n)^2``; genes are independent, so both add up over genes and cells.
+*Per cell* (:mod:`bi2scope.data.store.chance`). Within a cell each gene keeps the number of its links and their scores,
+and throws them onto peaks drawn at random among its open candidates, without two on one peak. With ``n`` candidates,
+``m`` links and ``S``, ``Q`` the sums of the links' values and of their squares, a candidate gets ``S / n`` on average
+with variance ``Q / n - (S / n)^2``; genes are independent, so both add up over genes and cells.
 
 *Per chromosome* (:func:`expected_score`). From the sums of a cell type alone, so for any cut at once: the chromosome's
 total is shared out over its peaks in proportion to the cells in which they are open. Equal to the first when all cells
@@ -14,14 +14,10 @@ have as many open peaks on the chromosome and as large a total.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-
 import numpy as np
 import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.integer]
 
 
 def accessibility(n_open: npt.ArrayLike, n_cells: int) -> Floats:
@@ -64,55 +60,3 @@ def z_score(observed: npt.ArrayLike, expected: npt.ArrayLike, variance: npt.Arra
     difference = np.asarray(observed, dtype=np.float64) - np.asarray(expected, dtype=np.float64)
     spread = np.sqrt(np.maximum(np.asarray(variance, dtype=np.float64), 0))
     return np.divide(difference, spread, out=np.full_like(difference, np.nan), where=spread > 1e-9)
-
-
-@dataclass(frozen=True)
-class CellNull:
-    """One cell as the null model sees it.
-
-    Attributes
-    ----------
-    own_peaks
-        Open peaks as positions in the data set.
-    peak_code, row_code
-        Codes of the chromosomes of the open peaks and of the rows (the cell's genes), below ``n_codes``.
-    n_codes
-        Chromosomes.
-    near
-        Per chromosome ``(n_rows, n_peaks)`` of its own which peaks are near enough; ``None`` when there is no limit.
-    """
-
-    own_peaks: Ints
-    peak_code: Ints
-    row_code: Ints
-    n_codes: int
-    near: Callable[[Ints, Ints], npt.NDArray[np.bool_]] | None = None
-
-    def expected(self, total: Floats, squares: Floats) -> tuple[Floats, Floats]:
-        """Expected value and variance of each open peak.
-
-        Parameters
-        ----------
-        total, squares
-            ``(n_rows,)`` sum of the values, and of their squares, over the links of each row.
-        """
-        if self.near is not None:
-            return self._expected_near(total, squares)
-        n_candidates = np.maximum(np.bincount(self.peak_code, minlength=self.n_codes)[self.row_code], 1)
-        mean = total / n_candidates
-        spread = squares / n_candidates - mean**2
-        per_code = [np.bincount(self.row_code, values, self.n_codes).astype(float) for values in (mean, spread)]
-        return per_code[0][self.peak_code], per_code[1][self.peak_code]
-
-    def _expected_near(self, total: Floats, squares: Floats) -> tuple[Floats, Floats]:
-        expected, variance = np.zeros(len(self.own_peaks)), np.zeros(len(self.own_peaks))
-        for code in np.unique(self.row_code):
-            rows, peaks = np.flatnonzero(self.row_code == code), np.flatnonzero(self.peak_code == code)
-            if self.near is None or not len(peaks):
-                continue
-            near = self.near(rows, peaks)
-            n_candidates = np.maximum(near.sum(axis=1), 1)
-            mean = total[rows] / n_candidates
-            expected[peaks] = mean @ near
-            variance[peaks] = (squares[rows] / n_candidates - mean**2) @ near
-        return expected, variance

@@ -26,7 +26,7 @@ from bi2scope.data.store.growing import GrowingLinks, LinkLayout
 from bi2scope.data.store.links import StoredLinks
 from bi2scope.data.store.null import CellPlaces
 from bi2scope.data.store.parts import PartFile, joined_links
-from bi2scope.data.store.sums import SumKind, SumSources, group_of, write_sums
+from bi2scope.data.store.sums import SumKind, SumSources, group_of, kinds_of, write_sums
 from bi2scope.model.checkpoint import Trained, load
 from bi2scope.precompute.attend import attend_cells
 from bi2scope.precompute.counts_file import CountsFile
@@ -169,6 +169,8 @@ class SumTask:
             for layer, head in layers_and_heads(trained):
                 with joined_links(shards, layer, head) as joined:
                     links = StoredLinks(joined, *counts.stored, trained.model_config.attention)
+                    if not job.role and self.kind not in kinds_of(links, of_type.cells):
+                        continue
                     group = group_of(file, self.kind, layer, head, self.type_code)
                     write_sums(group, self.kind, links, of_type, sources, layer)
         return part.path

@@ -25,7 +25,7 @@ sys.path.insert(0, str(ROOT / "tests" / "helpers"))
 
 def main(folder: Path) -> None:
     """Write ``store-format1.h5`` and ``store-format1.json``."""
-    from stores import RandomModel, tiny_attributes, tiny_multiome, write_store
+    from stores import RandomModel, histograms_of_all_types, tiny_attributes, tiny_multiome, write_store
 
     from bi2scope.data.graph import cell_graph
     from bi2scope.data.store.cells_table import Embedding
@@ -38,9 +38,8 @@ def main(folder: Path) -> None:
     write_store(control, multiome, models[1], tiny_attributes(n_layers=2, k_max=4, attention="uniform"))
     pooled = np.arange(36, dtype=np.float32).reshape(9, 4)
     quality = pd.DataFrame({"total_counts": np.arange(9)})
-    with StoreWriter(
-        path, multiome, tiny_attributes(name="golden", n_layers=2, k_max=4, metrics={"auroc": 0.75})
-    ) as writer:
+    attributes = tiny_attributes(name="golden", n_layers=2, k_max=4, metrics={"auroc": 0.75})
+    with histograms_of_all_types(), StoreWriter(path, multiome, attributes) as writer:
         writer.write_embedding(Embedding(pooled[:, :2], "a grid", pooled, quality))
         writer.write_factors(models[0].factors())
         writer.write_control("uniform-attention", control)

@@ -67,7 +67,9 @@ class ProfileCounts:
     def links(self, cell_type: str, layer: int, head: int, control: str | None = None) -> LinkCounts:
         """Links of a type by rank and bin of the score, of the model or of a control."""
         key = ("links", cell_type, layer, head, control)
-        return self._once(key, lambda: LinkCounts.of(self._catalogue.reader.histogram(*key[1:])))
+        return self._once(
+            key, lambda: LinkCounts.of(self._catalogue.reader.rank_links(cell_type, layer, head, control))
+        )
 
     def distances(self, cell_type: str, layer: int, head: int) -> DistanceCounts:
         """Distances of the links of a sample of a type's cells."""

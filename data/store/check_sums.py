@@ -13,7 +13,7 @@ from bi2scope.data.store.cumulative import CumulativeScores
 from bi2scope.data.store.reader import StoreReader
 from bi2scope.data.store.regulatory import MEAN_UNIT
 
-CUTS = (Cut(), Cut(0.5, 1), Cut(0.57, 7), Cut(0.8), Cut(0.85, 10), Cut(0.93, 33), Cut(0.99), Cut(0.999, 3))
+CUTS = (Cut(), Cut(0.5, 1), Cut(0.57, 7), Cut(0.8), Cut(0.85, 10), Cut(0.93, 35), Cut(0.99), Cut(0.999, 3))
 """Cuts that the sums are made anew for: between the key cuts and on them."""
 
 
@@ -23,12 +23,15 @@ def violations_of_type(reader: StoreReader, name: str) -> Iterator[str]:
     if not np.array_equal(_times_open(reader, cells), reader.cumulative(name, Cut()).n_open):
         yield f"{schema.CUMULATIVE}/{schema.N_OPEN}: wrong for {name}"
     for layer, head in reader.layers_and_heads():
+        histogram = reader.histogram(reader.cell_types.index(name), layer, head)
         where = f"{schema.cumulative_path(layer, head)}/{schema.of_type(reader.cell_types.index(name))}"
         for cut in CUTS:
             stored = reader.cumulative(name, cut, layer, head)
             if not _same(stored, reader.cumulative_of_cells(cells, cut, layer, head, from_links=True)):
                 limits = f"threshold {cut.threshold:g}, k {cut.top_k or 'off'}"
                 yield f"{where}: not the sum over the cells of {name} at {limits}"
+        if histogram is not None and not histogram.keys_agree():
+            yield f"{where}/{schema.SUMS}: not the sums of the entries"
         yield from _of_null(reader, name, (layer, head), where)
         yield from _of_map(reader, name, (layer, head))
 

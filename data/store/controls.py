@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 import h5py
 import numpy as np
 
 from bi2scope.data.errors import StoreError
 from bi2scope.data.store import schema
+from bi2scope.data.store.histogram_writer import write_histogram
 from bi2scope.data.store.parts import copy_tree
+
+if TYPE_CHECKING:
+    from bi2scope.data.store.reader import StoreReader
 
 
 def require_name(name: str) -> None:
@@ -46,9 +51,7 @@ def copy_control(target: h5py.File, name: str, store: str | os.PathLike[str]) ->
     require_name(name)
     if schema.CELLS not in target:
         raise ValueError("The cells are not written.")
-    with StoreReader.open(store):  # says what is wrong with it
-        pass
-    with h5py.File(store, "r", locking=False) as source:
+    with StoreReader.open(store) as reader, h5py.File(store, "r", locking=False) as source:
         for key in ("cells/cell_id", "cells/cell_type/codes", "cells/cell_type/categories", "peaks/peak"):
             if not np.array_equal(source[key][:], target[key][:]):
                 raise StoreError(
@@ -56,3 +59,14 @@ def copy_control(target: h5py.File, name: str, store: str | os.PathLike[str]) ->
                     "Precompute both from the same cells, and train both models on the same peaks.",
                 )
         source.copy(schema.CUMULATIVE, target.require_group(schema.CONTROLS), name=name)
+        _count(target[schema.CONTROLS][name], reader)
+
+
+def _count(group: h5py.Group, reader: StoreReader) -> None:
+    """Make the histograms that the control's own store does without, having the links."""
+    for layer, head in reader.layers_and_heads():
+        for code, cell_type in enumerate(reader.cell_types):
+            of_type = group[schema.cumulative_path(layer, head, ".")][schema.of_type(code)]
+            if schema.OFFSET not in of_type:
+                cells = reader.cells_of(cell_type)
+                write_histogram(of_type, reader.stored_links(layer, head), cells, reader.n_peaks)

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from bi2scope.data.attention import Cut, Ints
 from bi2scope.data.store import halves, schema
-from bi2scope.data.store.links import RankedLinks, StoredLinks
+from bi2scope.data.store.links import StoredLinks
 
 Sums = npt.NDArray[np.float64]
 WholeSums = npt.NDArray[np.int64]
@@ -114,11 +114,16 @@ def _share(links: StoredLinks, cells: Ints, n_peaks: int, cut: Cut) -> tuple[Who
 def _add_cell(links: StoredLinks, cell: int, cut: Cut, total: WholeSums) -> int:
     from bi2scope.data.store import decoding
 
-    stored, depth = links.stored(cell, cut.top_k)
-    last = int(decoding.add_cell(stored, depth, asked_of(links, cut), halves.tables(), total))
+    asked = asked_of(links, cut)
+    last = int(decoding.add_cell(*links.stored(cell, cut.top_k), asked, halves.tables(), total))
     if last == decoding.DAMAGED:
-        raise ValueError(f"a link of cell {cell} points beyond the cell's own peaks")
+        raise beyond(cell)
     return last
+
+
+def beyond(cell: int) -> ValueError:
+    """What to say of a cell whose links compiled code will not follow."""
+    return ValueError(f"cell {cell} has a link beyond its own peaks, or a peak beyond the data set's")
 
 
 def asked_of(links: StoredLinks, cut: Cut) -> tuple[int, int, bool]:
@@ -142,19 +147,3 @@ def any_cut_off(links: StoredLinks, cells: Ints, cut: Cut) -> bool:
 def _below(cut: Cut) -> int:
     """Rows cut at k_max with fewer links than this miss some that the cut asks for."""
     return schema.LARGEST_K_MAX + 1 if cut.top_k is None else cut.top_k
-
-
-def cut_off(one: RankedLinks, cut: Cut) -> bool:
-    """Whether a row was cut at k_max although its last kept link survives and k asks for more."""
-    rows = (one.n_above > one.n_links) & (one.n_links < _below(cut))
-    return last_bits(one, rows) >= halves.lowest_above(cut.threshold)
-
-
-def last_bits(one: RankedLinks, rows: npt.NDArray[np.bool_]) -> int:
-    """Highest bits of the last link of some rows; a row without any counts as the highest there can be."""
-    if not rows.any():
-        return 0
-    if (rows & (one.n_links == 0)).any():
-        return int(halves.LARGEST)
-    last = rows[one.row] & (one.rank == one.n_links[one.row])
-    return int(one.bits[last].max(initial=0))

@@ -24,9 +24,12 @@ DAMAGED = -1
 
 _LARGEST = int(halves.LARGEST)
 _WEIGHT_UNIT = float(schema.WEIGHT_UNIT)
-_SCORE_BITS = 40
-_ONE_LINK = np.uint64(1 << _SCORE_BITS)
-_SCORE = np.uint64((1 << _SCORE_BITS) - 1)
+SCORE_BITS = 34
+"""Of the number of some links and their scores together, packed in 64 bits, the lower ones, which the scores take."""
+
+ONE_LINK = np.uint64(1 << SCORE_BITS)
+_SHIFT = np.uint64(SCORE_BITS)
+_SCORE = np.uint64((1 << SCORE_BITS) - 1)
 
 
 def compiled(function: Callable[..., Any]) -> Any:
@@ -168,13 +171,13 @@ def add_cell(cell, depth, cut, tables, total):  # type: ignore[no-untyped-def]
     row, bits, last = unrolled(cell.n_links, cell.planes[1], depth)
     both, weight = np.zeros(len(own_peaks), np.uint64), np.zeros(len(own_peaks), np.int64)
     for at in range(len(bits)):
-        both[peak[at]] += (_ONE_LINK + whole_scores[bits[at]]) if bits[at] >= lowest else np.uint64(0)
+        both[peak[at]] += (ONE_LINK + whole_scores[bits[at]]) if bits[at] >= lowest else np.uint64(0)
     for at in range(rank_starts(cell.n_links, min(depth, WEIGHTED_PER_ROW))[-1]):
         if bits[at] >= lowest:
             weight[peak[at]] += whole_weight(exponentials[bits[at]], cell.denominator[row[at]], uniform)
     for i in range(len(own_peaks)):
         of_peak = total[own_peaks[i]]
-        of_peak[0] += np.int64(both[i] >> np.uint64(_SCORE_BITS))
+        of_peak[0] += np.int64(both[i] >> _SHIFT)
         of_peak[1] += np.int64(both[i] & _SCORE)
         of_peak[2] += weight[i]
         of_peak[3] += 1

@@ -2,7 +2,7 @@
 
 A row is one expressed gene of one cell. Scores fall along a row, so its link of rank ``r`` survives a threshold exactly
 when at least ``r`` of its links do: the number of surviving links of a rank is the number of rows with at least that
-many. The histogram counts links by rank and bin of the score, hence says all this of a whole cell type.
+many. Links are counted by rank and bin of the score when a store is made, which says all this of a whole cell type.
 
 A worked case: rows with 3, 0 and 2 surviving links have ``at_least`` ``[2, 2, 1]``: two rows with one or more, two with
 two or more, one with three. Its sum, 5, is the number of links.
@@ -23,8 +23,8 @@ from bi2scope.data.store import halves
 from bi2scope.data.store.bins import BINS, bin_of_bits, bin_of_threshold
 
 if TYPE_CHECKING:  # both load h5py
-    from bi2scope.data.store.histogram import StoredHistogram
     from bi2scope.data.store.links import StoredLinks
+    from bi2scope.data.store.null import RankLinks
 
 Counts = npt.NDArray[np.int64]
 
@@ -50,12 +50,11 @@ class LinkCounts:
     last_cut: int
 
     @classmethod
-    def of(cls, histogram: StoredHistogram) -> LinkCounts:
-        """The counts of a stored histogram; reads how many links each of its entries holds."""
-        frames = histogram.frame_links()  # (depth, n_bins)
-        surviving = np.zeros((len(frames), BINS + 1), dtype=np.int64)
-        surviving[:, :BINS] = np.cumsum(frames[:, ::-1], axis=1)[:, ::-1]
-        return cls(surviving, histogram.last_cut)
+    def of(cls, counted: RankLinks) -> LinkCounts:
+        """From the links of each rank in each bin alone."""
+        surviving = np.zeros((len(counted.frames), BINS + 1), dtype=np.int64)
+        surviving[:, :BINS] = np.cumsum(counted.frames[:, ::-1], axis=1)[:, ::-1]
+        return cls(surviving, counted.last_cut)
 
     def at_least(self, cut: Cut) -> Counts | None:
         """``(depth,)`` rows with at least 1, 2, ... surviving links; ``None`` when the threshold parts a bin."""

@@ -8,6 +8,7 @@ shared by threads.
 from __future__ import annotations
 
 import functools
+import itertools
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -29,9 +30,9 @@ from bi2scope.data.store.across import PairLinks
 from bi2scope.data.store.across_cells import AcrossCells
 from bi2scope.data.store.chosen import CellSums, RecentScores
 from bi2scope.data.store.cumulative import CumulativeScores, CutSums, cut_sums
-from bi2scope.data.store.histogram import StoredHistogram
+from bi2scope.data.store.histogram import StoredHistogram, not_of_a_control
 from bi2scope.data.store.links import StoredCounts, StoredLinks
-from bi2scope.data.store.null import CellPlaces, NullSums, null_sums, read_null
+from bi2scope.data.store.null import CellPlaces, NullSums, RankLinks, null_sums, read_null, read_rank_links
 from bi2scope.data.store.opening import RESTORE, intact, lengths, open_file, read_attributes, read_factors, read_table
 from bi2scope.data.store.regulatory import StoredMap
 from bi2scope.data.store.tables import text_of
@@ -263,15 +264,15 @@ class StoreReader:
     ) -> CumulativeScores:
         """Cumulative scores of a cell type, of the model or of a control.
 
-        Summed from the stored histogram when the threshold is an edge of its bins, for any k; else from the links, a
-        bounded number at a time. Both give the same numbers. The last few are kept. The arrays are shared and cannot
-        be written to.
+        Summed from the type's histogram, where it has one and that holds the threshold and k; else from the links, of
+        one cell at a time. Both give the same numbers. The last few are kept. The arrays are shared and cannot be
+        written to.
 
         Raises
         ------
         NotFoundError
-            If there is no such cell type, layer, head or control, or the threshold parts a bin of a control, whose
-            links are not here.
+            If there is no such cell type, layer, head or control, or a control's histogram does not hold the
+            cut: its links are not here.
         StoreDamagedError
             If the file fails its checksums on the way.
         """
@@ -281,32 +282,38 @@ class StoreReader:
             raise NotFoundError("control", control, self.controls)
 
         def summed() -> CumulativeScores:
+            cells = self.cells_of(cell_type)
             with intact(self.path, f"the cumulative scores of {cell_type}"):
-                cells = self.cells_of(cell_type)
-                sums = self._sums_of_type(code, cut, (layer, head), control)
+                sums = self._sums_of_type((layer, head), control, code, cut)
                 if sums is None and control is None:
                     sums = cut_sums(links, cells, self.n_peaks, cut)
             if sums is None:
-                raise NotFoundError("threshold of a control", f"{cut.threshold:g}", map(str, schema.EDGE_SCORES))
+                raise not_of_a_control(cut, self.attributes.k_max)
             return CumulativeScores.of(sums, len(cells))
 
         return self._recent.of((cell_type, cut, layer, head, control), summed)
 
-    def _sums_of_type(self, code: int, cut: Cut, place: tuple[int, int], control: str | None = None) -> CutSums | None:
+    def _sums_of_type(self, place: tuple[int, int], control: str | None, code: int, cut: Cut) -> CutSums | None:
         """Sums of a whole type from its histogram; ``None`` when that does not hold the cut."""
-        histogram = self.histogram(self.cell_types[code], *place, control)
-        sums = histogram.sums(cut)
-        if sums is None:
+        histogram = self.histogram(code, *place, control)
+        if histogram is None or (sums := histogram.sums(cut)) is None:
             return None
         n_open = self._file[f"{schema.CUMULATIVE}/{schema.N_OPEN}"][code].astype(np.int64)
         return CutSums(sums, n_open, cut.threshold < self.attributes.floor or histogram.truncates(cut))
 
-    def histogram(self, cell_type: str, layer: int = 0, head: int = 0, control: str | None = None) -> StoredHistogram:
-        """The stored histogram of a cell type; raises as :meth:`cumulative`, whose sums it holds."""
+    def histogram(self, type_code: int, layer: int, head: int, control: str | None = None) -> StoredHistogram | None:
+        """The histogram of a type by its position; ``None`` when it has none, being of few links."""
+        group = self._of_type(type_code, layer, head, control)
+        return StoredHistogram(group, self.n_peaks) if schema.OFFSET in group else None
+
+    def rank_links(self, cell_type: str, layer: int, head: int, control: str | None = None) -> RankLinks:
+        """Links of a cell type by rank and bin of the score; raises as :meth:`cumulative`."""
+        with intact(self.path, f"the counted links of {cell_type}"):
+            return read_rank_links(self._of_type(self._type(cell_type), layer, head, control))
+
+    def _of_type(self, type_code: int, layer: int, head: int, control: str | None = None) -> h5py.Group:
         root = schema.CUMULATIVE if control is None else f"{schema.CONTROLS}/{control}"
-        with intact(self.path, f"the histogram of {cell_type}"):
-            group = self._file[schema.cumulative_path(layer, head, root)][schema.of_type(self._type(cell_type))]
-            return StoredHistogram(group, self.n_peaks)
+        return self._file[schema.cumulative_path(layer, head, root)][schema.of_type(type_code)]
 
     def cumulative_of_cells(
         self, cells: CellPositions, cut: Cut, layer: int = 0, head: int = 0, from_links: bool = False
@@ -317,9 +324,8 @@ class StoreReader:
         With ``from_links`` those of all the cells are, and nothing else: for whoever doubts the histogram.
         """
         links, chosen = self.stored_links(layer, head), self._known(cells)
-        of_types = CellSums(
-            links, self.n_peaks, self._type_code, lambda code, cut: self._sums_of_type(code, cut, (layer, head))
-        )
+        kept = functools.partial(self._sums_of_type, (layer, head), None)
+        of_types = CellSums(links, self.n_peaks, self._type_code, kept)
         with intact(self.path, "the links of the chosen cells"):
             sums = cut_sums(links, chosen, self.n_peaks, cut) if from_links else of_types.over(chosen, cut)
         return CumulativeScores.of(sums, len(chosen))
@@ -334,13 +340,13 @@ class StoreReader:
         if cut is not None and cut != Cut():
             return self.null_of_cells(self.cells_of(cell_type), cut, layer, head)
         with intact(self.path, f"the expected scores of {cell_type}"):
-            return read_null(self._file[schema.cumulative_path(layer, head)][schema.of_type(code)])
+            return read_null(self._of_type(code, layer, head))
 
     def null_of_cells(self, cells: CellPositions, cut: Cut, layer: int = 0, head: int = 0) -> NullSums:
         """Expected cumulative scores of any cells and their variances, computed from the links that survive a cut."""
         links = self.stored_links(layer, head)
         with intact(self.path, "the links of the chosen cells"):
-            return null_sums(links, np.asarray(cells, dtype=np.int64), self.counts, self.places, cut)
+            return null_sums(links, np.asarray(cells, dtype=np.int64), self._rna, self.places, cut).sums
 
     def regulatory_map(self, cell_type: str, layer: int = 0, head: int = 0) -> StoredMap:
         """The regulatory map of a cell type, over all kept links.
@@ -360,8 +366,7 @@ class StoreReader:
         if not self.has_pooled:
             return None
         with intact(self.path, schema.POOLED):
-            pooled: npt.NDArray[np.float32] = self._file[schema.POOLED][:]
-            return pooled
+            return np.asarray(self._file[schema.POOLED][:], dtype=np.float32)
 
     def stored_links(self, layer: int, head: int) -> StoredLinks:
         """The links of one layer and head, to be read in blocks.
@@ -371,19 +376,14 @@ class StoreReader:
         NotFoundError
             If there is no such layer or head.
         """
-        for kind, number, count in (
-            ("layer", layer, self.attributes.n_layers),
-            ("head", head, self.attributes.n_heads),
-        ):
+        for kind, number, count in (("layer", layer, len(self._links)), ("head", head, self.attributes.n_heads)):
             if not 0 <= number < count:
                 raise NotFoundError(kind, str(number), [str(known) for known in range(count)])
         return self._links[layer][head]
 
     def layers_and_heads(self) -> Iterator[tuple[int, int]]:
         """Every layer with every head."""
-        for layer in range(self.attributes.n_layers):
-            for head in range(self.attributes.n_heads):
-                yield layer, head
+        yield from itertools.product(range(self.attributes.n_layers), range(self.attributes.n_heads))
 
     @property
     def counts(self) -> tuple[StoredCounts, StoredCounts]:

@@ -68,22 +68,22 @@ EDGES: Final = "edges"
 EDGE_SCORES: Final = (*(n / 100 for n in range(50, 100)), 0.995, 0.999)
 """Scores that part the bins of the histogram: every step of the threshold slider, and two more near 1."""
 
-KEY_EDGES: Final = (0, 15, 30, 42)
-"""Which edges have sums of their own (0.5, 0.65, 0.8, 0.92)."""
-
-KEY_RANKS: Final = (10, 25)
-"""Which ranks below the last one have sums of their own."""
+SINGLE_RANKS: Final = 20
+"""Ranks up to this one stand alone in the histogram."""
 
 N_OPEN: Final = "n_open"
 LAST_CUT: Final = "last_cut"
 HISTOGRAM: Final[dict[str, np.dtype[Any]]] = {
-    "peak": np.dtype("<u4"),
-    "links": np.dtype("<u4"),
-    "score": np.dtype("<u4"),
+    "peak": np.dtype("<u2"),
+    "links": np.dtype("<u2"),
+    "score": np.dtype("<u2"),
     "weight": np.dtype("<u4"),
 }
 OFFSET: Final = "offset"
 SUMS: Final = "sums"
+KEY_BIN: Final = "key_bin"
+KEY_RANK: Final = "key_rank"
+RANK_LINKS: Final = "rank_links"
 EXPECTED: Final = "expected"
 VARIANCE: Final = "variance"
 
@@ -148,9 +148,13 @@ def of_type(code: int) -> str:
     return f"type{code}"
 
 
-def key_ranks(depth: int) -> tuple[int, ...]:
-    """Ranks that have sums of their own where the longest row has ``depth`` links; that rank is the last."""
-    return (*(k for k in KEY_RANKS if k < depth), *range(50, depth, 50), *((depth,) if depth else ()))
+def rank_ends(depth: int) -> tuple[int, ...]:
+    """Last ranks of the groups of ranks in the histogram, where the longest row has ``depth`` links.
+
+    1 to 20, 25, 30, 35, 40, 45, 50, then every 50, and ``depth`` itself.
+    """
+    ends = (*range(1, SINGLE_RANKS + 1), *range(25, 50, 5), *range(50, depth, 50))
+    return (*(end for end in ends if end < depth), *((depth,) if depth else ()))
 
 
 def peak_dtype(largest_cell: int) -> np.dtype[Any]:

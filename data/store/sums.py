@@ -7,9 +7,10 @@ from typing import Final, Literal
 
 import h5py
 
+from bi2scope.data.attention import Ints
 from bi2scope.data.store import schema
 from bi2scope.data.store.gene_index import write_index, write_last
-from bi2scope.data.store.histogram import write_histogram
+from bi2scope.data.store.histogram_writer import worth_counting, write_histogram
 from bi2scope.data.store.links import StoredCounts, StoredLinks
 from bi2scope.data.store.null import CellPlaces, null_sums, write_null
 from bi2scope.data.store.regulatory import TypeCells, write_map
@@ -18,6 +19,12 @@ SumKind = Literal["histogram", "null", "map", "across"]
 SUM_KINDS: Final[tuple[SumKind, ...]] = ("histogram", "null", "map", "across")
 CONTROL_KINDS: Final[tuple[SumKind, ...]] = ("histogram", "null")
 """What is kept of a control model."""
+
+
+def kinds_of(links: StoredLinks, cells: Ints) -> tuple[SumKind, ...]:
+    """What is kept of the model's sums over some cells: of few links no histogram, which would answer no sooner."""
+    few = not worth_counting(links, cells)
+    return tuple(kind for kind in SUM_KINDS if not (few and kind == "histogram"))
 
 
 def group_of(file: h5py.File, kind: SumKind, layer: int, head: int, type_code: int) -> h5py.Group:
@@ -68,7 +75,7 @@ def write_sums(
     if kind == "histogram":
         write_histogram(group, links, of.cells, of.atac.shape[1])
     elif kind == "null":
-        write_null(group, null_sums(links, of.cells, sources.counts, sources.places))
+        write_null(group, null_sums(links, of.cells, sources.counts[0], sources.places))
     elif kind == "map":
         write_map(group, links, of)
     elif layer == 0 and sources.factors:

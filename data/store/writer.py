@@ -41,7 +41,7 @@ from bi2scope.data.store.links import StoredCounts, StoredLinks
 from bi2scope.data.store.null import CellPlaces
 from bi2scope.data.store.parts import copy_tree
 from bi2scope.data.store.regulatory import TypeCells
-from bi2scope.data.store.sums import SUM_KINDS, SumSources, group_of, write_sums
+from bi2scope.data.store.sums import SumSources, group_of, kinds_of, write_sums
 from bi2scope.data.store.tables import COMPRESSED, LARGEST_CHUNK, fixed_text, write_array, write_table
 from bi2scope.data.store.transposed import write_transposed
 
@@ -249,7 +249,7 @@ class StoreWriter:
             sources = SumSources(counts, places, factors)
             for layer, head in self._layers_and_heads():
                 links = StoredLinks(self._file[schema.links_path(layer, head)], *counts, self._attributes.attention)
-                for kind in SUM_KINDS:
+                for kind in kinds_of(links, of_type.cells):
                     group = group_of(self._file, kind, layer, head, type_code)
                     write_sums(group, kind, links, of_type, sources, layer)
             self._write_n_open(type_code)

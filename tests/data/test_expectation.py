@@ -6,6 +6,7 @@ from stores import tiny_multiome
 
 from bi2scope.data.candidates import Window
 from bi2scope.data.expectation import accessibility, expected_score, lift, z_score
+from bi2scope.data.store.chance import shared_out
 from bi2scope.data.store.null import CellPlaces
 
 
@@ -19,8 +20,8 @@ def test_the_closed_form_is_the_mean_and_variance_of_random_throws(max_distance:
         same &= window.near(genes[:, None], peaks)
     values = [rng.uniform(0.5, 1, rng.integers(0, row.sum() + 1)) for row in same]
     places = CellPlaces(multiome.gene_chromosome, multiome.peak_chromosome, window)
-    total, squares = (np.array([(row**power).sum() for row in values]) for power in (1, 2))
-    expected, variance = places.of_cell(genes, peaks).expected(total, squares)
+    totals = np.array([[[(row**power).sum() for row in values]] for power in (1, 2)])
+    (expected,), (variance,) = shared_out(totals, genes.astype(np.int64), peaks, places.arrays())
     throws = np.zeros((20_000, len(peaks)))
     for candidates, row in zip(same, values, strict=True):
         own = np.flatnonzero(candidates)

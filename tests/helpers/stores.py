@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import pandas as pd
@@ -20,6 +23,7 @@ from bi2scope.data.candidates import Window
 from bi2scope.data.factors import Factors
 from bi2scope.data.graph import CellGraph, cell_graph
 from bi2scope.data.multiome import Multiome
+from bi2scope.data.store import histogram_writer
 from bi2scope.data.store.cells_table import Embedding
 from bi2scope.data.store.schema import StoreAttributes
 from bi2scope.data.store.writer import StoreWriter
@@ -168,6 +172,14 @@ def tiny_attributes(**changes: Any) -> StoreAttributes:
     return dataclasses.replace(attributes, **changes)
 
 
+@contextmanager
+def histograms_of_all_types(entries_between_keys: int = 6_000) -> Iterator[None]:
+    """Few cells are not worth a histogram: make them all the same, with several key cuts."""
+    few = mock.patch.object(histogram_writer, "FEW_LINKS", -1)
+    with few, mock.patch.object(histogram_writer, "MOST_BETWEEN_KEYS", entries_between_keys):
+        yield
+
+
 def write_store(
     path: Path,
     multiome: Multiome,
@@ -177,10 +189,11 @@ def write_store(
     overwrite: bool = False,
     factors: bool = False,
 ) -> Path:
-    """Write the store of a random model over given cells."""
+    """Write the store of a random model over given cells, with a histogram of every cell type."""
     coordinates = np.random.default_rng(1).normal(size=(multiome.n_cells, 2))
     embedding = Embedding(coordinates, "two random numbers per cell")
-    with StoreWriter(path, multiome, attributes, overwrite=overwrite) as writer:
+    writing = StoreWriter(path, multiome, attributes, overwrite=overwrite)
+    with histograms_of_all_types(), writing as writer:
         writer.write_embedding(embedding)
         if factors:
             writer.write_factors(model.factors())

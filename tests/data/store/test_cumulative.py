@@ -1,10 +1,13 @@
 """Cumulative scores: the histogram, the direct sum and the naive dense sum agree, truncation is told."""
 
+import contextlib
 import itertools
 import threading
 import tracemalloc
 from pathlib import Path
+from unittest import mock
 
+import h5py
 import numpy as np
 import pytest
 from dense import dense_scores, dense_weights
@@ -16,14 +19,15 @@ from bi2scope.data.attention import Cut
 from bi2scope.data.errors import NotFoundError, StoreError
 from bi2scope.data.graph import cell_graph
 from bi2scope.data.multiome import Multiome
-from bi2scope.data.store import bins, chosen, cumulative, histogram, packed
+from bi2scope.data.store import bins, chosen, counting, cumulative, histogram_writer, schema
 from bi2scope.data.store import reader as reader_module
 from bi2scope.data.store.cells_table import Embedding
+from bi2scope.data.store.check import check_store
 from bi2scope.data.store.cumulative import cut_sums
 from bi2scope.data.store.halves import rounded
 from bi2scope.data.store.links import StoredLinks
 from bi2scope.data.store.reader import StoreReader
-from bi2scope.data.store.schema import EDGE_SCORES, SCORE_UNIT, WEIGHT_UNIT
+from bi2scope.data.store.schema import EDGE_SCORES, SCORE_UNIT, WEIGHT_UNIT, rank_ends
 from bi2scope.data.store.writer import StoreWriter
 
 K_MAX = 12
@@ -173,18 +177,77 @@ def test_what_was_cut_at_k_max_is_told(store: StoreReader) -> None:
     )
 
 
-def test_the_size_of_the_blocks_changes_nothing(
-    tmp_path: Path, store: StoreReader, monkeypatch: pytest.MonkeyPatch
+def test_the_size_of_the_blocks_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The histogram has the same bytes whether it was counted at once or frame by frame."""
+    wanted = tiny_store(tmp_path / "one.h5", n_cells=20, k_max=14)
+    monkeypatch.setattr(histogram_writer, "COUNTER_BYTES", 8 * 300 * 70)
+    found = tiny_store(tmp_path / "other.h5", n_cells=20, k_max=14)
+    with h5py.File(wanted) as one, h5py.File(found) as other:
+        for code in range(3):
+            for key in (*schema.HISTOGRAM, schema.OFFSET, schema.SUMS, schema.KEY_BIN, schema.KEY_RANK):
+                path = f"cumulative/layer0/head0/type{code}/{key}"
+                np.testing.assert_array_equal(one[path][:], other[path][:])
+
+
+@pytest.fixture(scope="module")
+def long_rows(tmp_path_factory: pytest.TempPathFactory) -> StoreReader:
+    """Rows of up to 57 links, so that ranks stand in groups."""
+    multiome = tiny_multiome(18, 40, 700, density=0.5, seed=5)
+    model = RandomModel.of(multiome, np.random.default_rng(5))
+    path = write_store(tmp_path_factory.mktemp("long") / "s.h5", multiome, model, tiny_attributes(k_max=57))
+    return StoreReader.open(path)
+
+
+@settings(max_examples=40, deadline=None)
+@given(threshold=st.sampled_from(EDGE_SCORES), top_k=st.none() | st.sampled_from(rank_ends(57)) | st.integers(1, 70))
+def test_a_k_at_the_end_of_a_group_is_counted_and_any_other_summed(
+    long_rows: StoreReader, threshold: float, top_k: int | None
 ) -> None:
-    """In building the histogram, where blocks of links are merged."""
-    wanted = tiny_store(tmp_path / "one.h5", n_cells=20, k_max=9)
-    for module in (packed, histogram):
-        monkeypatch.setattr(module, "WAITING_LINKS", 900)
-    found = tiny_store(tmp_path / "other.h5", n_cells=20, k_max=9)
-    with StoreReader.open(wanted) as one, StoreReader.open(found) as other:
-        for name in one.cell_types:
-            for cut in (Cut(), Cut(0.77, 4), Cut(0.9, 9), Cut(0.6123)):
-                same_sums(one.cumulative(name, cut), other.cumulative(name, cut))
+    cut, name = Cut(threshold, top_k), long_rows.cell_types[1]
+    assert long_rows.stored_links(0, 0).depth.max() == 57
+    found = long_rows.cumulative(name, cut)
+    same_sums(found, long_rows.cumulative_of_cells(long_rows.cells_of(name), cut, from_links=True))
+    kept = long_rows._sums_of_type((0, 0), None, 1, cut)
+    assert (kept is None) == (top_k is not None and 20 < top_k < 57 and top_k not in (25, 30, 35, 40, 45, 50))
+
+
+def test_a_type_of_few_links_has_no_histogram(tmp_path: Path, store: StoreReader, cells: Multiome) -> None:
+    model = RandomModel.of(cells, np.random.default_rng(2), layers=2, heads=2)
+    attributes = tiny_attributes(n_layers=2, n_heads=2, k_max=K_MAX)
+    with mock.patch("stores.histograms_of_all_types", contextlib.nullcontext):
+        path = write_store(tmp_path / "s.h5", cells, model, attributes)
+    with StoreReader.open(path) as reader:
+        assert reader._sums_of_type((1, 0), None, 0, Cut()) is None
+        for cut in (Cut(), Cut(0.8, 4), Cut(0.7777)):
+            same_sums(reader.cumulative("B cell", cut, 1, 0), store.cumulative("B cell", cut, 1, 0))
+            some = reader.cells_of("B cell")[1:]
+            same_sums(reader.cumulative_of_cells(some, cut), store.cumulative_of_cells(some, cut, from_links=True))
+        assert check_store(path) == []
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    gaps=st.lists(st.integers(1, 200_000), min_size=1, max_size=6),
+    counts=st.lists(st.integers(1, 3_000_000), min_size=6, max_size=6),
+    weights=st.booleans(),
+)
+def test_what_an_entry_cannot_hold_stands_in_several(gaps: list[int], counts: list[int], weights: bool) -> None:
+    peak = np.cumsum(gaps) - 1
+    counters, weight = np.zeros(peak[-1] + 3, dtype=np.uint64), np.zeros((peak[-1] + 3) * weights, dtype=np.uint64)
+    for at, n in zip(peak, counts, strict=False):
+        counters[at] = (n << counting.SCORE_BITS) + 37 * n
+        if weights:
+            weight[at] = 60_000 * n
+    entries = counting.entries_of(counters, weight)
+    assert [each.dtype for each in entries] == list(schema.HISTOGRAM.values())
+    total = np.zeros((3, len(counters)), dtype=np.int64)
+    offset = np.array([0, len(entries[0])])
+    assert counting.add_entries(offset, 0, np.array([1000]), entries, 1, total)
+    wanted = np.zeros_like(total)
+    for at, n in zip(peak, counts, strict=False):
+        wanted[:, at] = n, 37 * n + 1000 * n, 60_000 * n * weights
+    np.testing.assert_array_equal(total, wanted)
+    assert not counting.add_entries(offset, 0, np.array([1000]), entries, 1, total[:, : peak[-1]].copy())
 
 
 def test_memory_of_a_sum_does_not_grow_with_the_cells(tmp_path: Path) -> None:
@@ -251,6 +314,7 @@ def test_a_control_lies_beside_the_model(tmp_path: Path) -> None:
             reader.cumulative("B cell", Cut(), control="none")
         with pytest.raises(NotFoundError, match="threshold"):
             reader.cumulative("B cell", Cut(0.7654), control="uniform-attention")
+        assert (schema.OFFSET in reader._file["cumulative/layer0/head0/type0"]) is False
 
 
 def test_sums_are_kept_within_bounds_and_cannot_be_written_to(

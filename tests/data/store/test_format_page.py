@@ -7,7 +7,7 @@ import h5py
 import hdf5plugin  # noqa: F401  registers the compression filter
 import numpy as np
 import pytest
-from stores import RandomModel, tiny_attributes, tiny_multiome
+from stores import RandomModel, histograms_of_all_types, tiny_attributes, tiny_multiome
 
 from bi2scope.data.attention import CellAttention, Cut
 from bi2scope.data.graph import cell_graph
@@ -26,7 +26,8 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     multiome, path = tiny_multiome(6), tmp_path_factory.mktemp("page") / "s.h5"
     model = RandomModel.of(multiome, np.random.default_rng(0), layers=2, heads=2)
     embedding = Embedding(np.zeros((6, 2)), "none", pooled=np.zeros((6, 16)))
-    with StoreWriter(path, multiome, tiny_attributes(n_layers=2, n_heads=2)) as writer:
+    writing = StoreWriter(path, multiome, tiny_attributes(n_layers=2, n_heads=2))
+    with histograms_of_all_types(), writing as writer:
         writer.write_embedding(embedding)
         writer.write_factors(model.factors())
         for cell in range(6):
@@ -106,12 +107,11 @@ def test_edges_units_and_keys_are_those_of_the_page() -> None:
     assert schema.EDGE_SCORES[:2] + schema.EDGE_SCORES[-3:] == (0.5, 0.51, 0.99, 0.995, 0.999)
     assert "0.5, 0.51, ... 0.99, 0.995, 0.999" in PAGE
     assert f"units of 1/{schema.SCORE_UNIT:,} and weights in units of 1/{schema.WEIGHT_UNIT:,}" in PAGE
-    keys = [f"{schema.EDGE_SCORES[place]:g}" for place in schema.KEY_EDGES]
-    assert f"at edges\n{', '.join(keys[:-1])} and {keys[-1]} and at the ranks 10, 25, every 50" in PAGE
-    assert schema.key_ranks(50) == (10, 25, 50)
-    assert schema.key_ranks(7) == (7,)
-    assert schema.key_ranks(120) == (10, 25, 50, 100, 120)
-    assert schema.key_ranks(0) == ()
+    assert f"1 to {schema.SINGLE_RANKS}, 25, 30, 35, 40, 45, 50, then every 50" in PAGE
+    assert schema.rank_ends(50) == (*range(1, 21), 25, 30, 35, 40, 45, 50)
+    assert schema.rank_ends(7) == (1, 2, 3, 4, 5, 6, 7)
+    assert schema.rank_ends(120)[-4:] == (45, 50, 100, 120)
+    assert schema.rank_ends(0) == ()
 
 
 def test_the_worked_example_reads_as_it_says(tmp_path: Path) -> None:

@@ -178,7 +178,7 @@ except StoreError as error:
     print(error)
     sys.exit(7)
 """
-    for limit in (0, 2_000, 40_000, 100_000, 300_000):
+    for limit in (0, 2_000, 40_000, 100_000, 200_000):
         done = subprocess.run(
             [sys.executable, "-c", script, str(limit)], capture_output=True, text=True, check=False,
             env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
