@@ -15,7 +15,7 @@ gene 9 two::
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 import numpy as np
@@ -119,13 +119,17 @@ class Links:
 
     def where(self, mask: Mask) -> Links:
         """The links under a mask, in the same order."""
+        return self.at(np.flatnonzero(mask))
+
+    def at(self, places: Ints) -> Links:
+        """The links at some places, in their order."""
         return Links(
-            gene=self.gene[mask],
-            peak=self.peak[mask],
-            logit=self.logit[mask],
-            score=self.score[mask],
-            rank=self.rank[mask],
-            weight=self.weight[mask],
+            gene=self.gene[places],
+            peak=self.peak[places],
+            logit=self.logit[places],
+            score=self.score[places],
+            rank=self.rank[places],
+            weight=self.weight[places],
             truncated=self.truncated,
         )
 
@@ -179,18 +183,22 @@ class CellAttention:
 
     def links(self, cut: Cut) -> Links:
         """The links that survive a cut, with their weights, and whether any that would were not kept."""
-        row, rank, score = self.row, self.rank, score_of(self.logit)
+        own = self.up_to(cut.top_k)
+        row, rank, score = own.row, own.rank, score_of(own.logit)
+        weight = pruned_weight(score, rank, own.denominator[row], own.kind)
+        links = Links(own.gene[row], own.peak, own.logit, score, rank, weight, self.cut_off(cut))
         kept = cut.keeps(score, rank)
-        weight = pruned_weight(score, rank, self.denominator[row], self.kind)
-        return Links(
-            gene=self.gene[row[kept]],
-            peak=self.peak[kept],
-            logit=self.logit[kept],
-            score=score[kept],
-            rank=rank[kept],
-            weight=weight[kept],
-            truncated=self.cut_off(cut),
-        )
+        return links if kept.all() else links.where(kept)
+
+    def up_to(self, top_k: int | None) -> CellAttention:
+        """The links up to a rank; for cuts of that rank or a lower one they are all that is needed."""
+        n_links = np.diff(self.row_start)
+        if top_k is None or n_links.max(initial=0) <= top_k:
+            return self
+        n_kept = np.minimum(n_links, top_k)
+        row_start = np.concatenate([[0], np.cumsum(n_kept)])
+        kept = np.arange(row_start[-1]) + np.repeat(self.row_start[:-1] - row_start[:-1], n_kept)
+        return replace(self, row_start=row_start, peak=self.peak[kept], logit=self.logit[kept])
 
     def cut_off(self, cut: Cut) -> bool:
         """Whether a row was cut at k_max although its last kept link survives and k asks for more.

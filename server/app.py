@@ -14,28 +14,29 @@ from typing import TYPE_CHECKING, Annotated
 from fastapi import APIRouter, Depends, FastAPI, HTTPException, Query, Request
 from fastapi.routing import APIRoute
 from starlette.concurrency import run_in_threadpool
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 from starlette.routing import Match
 
 from bi2scope.server import (
+    cell_links,
     cells,
     cells_routes,
     celltypes,
     difference_routes,
     errors,
-    exports,
     gene_routes,
     profile,
     service_routes,
     tf_routes,
 )
-from bi2scope.server.answers import CSV, REFUSALS, Served, csv, json, named_store
+from bi2scope.server.answers import REFUSALS, Served, json, named_store
 from bi2scope.server.dataset import dataset_info, program_version
 from bi2scope.server.heatmap import heatmap
-from bi2scope.server.params import MAX_ROWS, CellsQuery, CutQuery, HeatmapQuery, LinksQuery, ScoresQuery
+from bi2scope.server.params import CellsQuery, CutQuery, HeatmapQuery, LinksQuery, ScoresQuery, TableQuery
 from bi2scope.server.settings import Settings
 from bi2scope.server.slugs import slug_of
 from bi2scope.server.stores import Stores
+from bi2scope.server.tabular import PAIRS, Answer, table_routes
 from bi2scope.server.tracks import TrackShelf, regions_of
 from bi2scope.server.wire import (
     CellPage,
@@ -119,36 +120,28 @@ def get_dataset(catalogue: Served) -> Response:
     return json(dataset_info(catalogue))
 
 
-@router.get("/cells", response_model=CellPage)
-def get_cells(catalogue: Served, query: Annotated[CellsQuery, Query()]) -> Response:
+@table_routes(router, "/cells", CellPage)
+def get_cells(catalogue: Served, query: Annotated[CellsQuery, Query()], most: int | None) -> Answer:
     """A page of the cells, in the order of the data set."""
-    return json(cells.cell_page(catalogue, query))
+    return cells.cell_page(catalogue, query, most)
 
 
-@router.get("/embedding", response_model=Embedding)
-def get_embedding(catalogue: Served) -> Response:
+@table_routes(router, "/embedding", Embedding)
+def get_embedding(catalogue: Served, query: Annotated[TableQuery, Query()], most: int | None) -> Answer:
     """Two-dimensional embedding of every cell."""
-    return json(cells.embedding(catalogue))
+    return cells.embedding(catalogue)
 
 
-@router.get("/cells/{cell_id:path}/links", response_model=LinkTable)
-def get_links(catalogue: Served, cell_id: str, query: Annotated[LinksQuery, Query()]) -> Response:
+@table_routes(router, "/cells/{cell_id:path}/links", LinkTable, PAIRS)
+def get_links(catalogue: Served, cell_id: str, query: Annotated[LinksQuery, Query()], most: int | None) -> Answer:
     """Links of one cell that survive threshold and k, by gene and then by rank."""
-    return json(cells.link_table(catalogue, cell_id, query, MAX_ROWS))
+    return cell_links.link_table(catalogue, cell_id, query, most)
 
 
-@router.get("/cells/{cell_id:path}/links.csv", response_class=StreamingResponse, responses=CSV)
-def get_links_csv(catalogue: Served, cell_id: str, query: Annotated[LinksQuery, Query()]) -> Response:
-    """The same links as CSV, all of them unless there is a limit."""
-    table = cells.link_table(catalogue, cell_id, query, None)
-    name = exports.attachment("bi2scope", "links", table.cell_id, table.chromosome, table.gene)
-    return csv(exports.links_csv(catalogue.reader, table), name)
-
-
-@router.get("/cells/{cell_id:path}/heatmap", response_model=Heatmap)
-def get_heatmap(catalogue: Served, cell_id: str, query: Annotated[HeatmapQuery, Query()]) -> Response:
+@table_routes(router, "/cells/{cell_id:path}/heatmap", Heatmap)
+def get_heatmap(catalogue: Served, cell_id: str, query: Annotated[HeatmapQuery, Query()], most: int | None) -> Answer:
     """Genes x peaks of one cell, or of a window of it, binned to at most the size asked."""
-    return json(heatmap(catalogue, cell_id, query))
+    return heatmap(catalogue, cell_id, query)
 
 
 @router.get("/cells/{cell_id:path}/profile", response_model=LinkProfile)
@@ -163,17 +156,10 @@ def get_type_profile(catalogue: Served, cell_type: str, query: Annotated[CutQuer
     return json(profile.type_profile(catalogue, cell_type, query))
 
 
-@router.get("/celltypes/{cell_type:path}/scores", response_model=PeakScores)
-def get_scores(catalogue: Served, cell_type: str, query: Annotated[ScoresQuery, Query()]) -> Response:
+@table_routes(router, "/celltypes/{cell_type:path}/scores", PeakScores)
+def get_scores(catalogue: Served, cell_type: str, query: Annotated[ScoresQuery, Query()], most: int | None) -> Answer:
     """Cumulative scores of every peak in one cell type, of the model or of a control model."""
-    return json(celltypes.peak_scores(catalogue, cell_type, query, query.control))
-
-
-@router.get("/celltypes/{cell_type:path}/scores.csv", response_class=StreamingResponse, responses=CSV)
-def get_scores_csv(catalogue: Served, cell_type: str, query: Annotated[CutQuery, Query()]) -> Response:
-    """The same scores as CSV, with accessibility, lift and rank."""
-    scores = celltypes.peak_scores(catalogue, cell_type, query)
-    return csv(exports.peaks_csv(catalogue.reader, scores), exports.attachment("bi2scope", "peaks", scores.cell_type))
+    return celltypes.score_table(catalogue, cell_type, query)
 
 
 router.include_router(tf_routes.router)

@@ -11,7 +11,9 @@ import numpy.typing as npt
 import pandas as pd
 
 from bi2scope.data.errors import NotFoundError
+from bi2scope.data.exchange.places import Places
 from bi2scope.data.regions import natural_chromosome_order, tss
+from bi2scope.server.decoded import DecodedCells
 from bi2scope.server.profile import ProfileCounts
 from bi2scope.server.wire import ChromosomeSpan
 
@@ -44,6 +46,10 @@ class Catalogue:
         Where each chromosome's genes and peaks stand, in natural order.
     profiles
         Counts for answers about what a cut leaves, made when first asked for.
+    places
+        The same columns, ready to be put beside links.
+    decoded
+        The cells asked for last.
     """
 
     def __init__(self, reader: StoreReader) -> None:
@@ -57,6 +63,7 @@ class Catalogue:
         self.peak_start, self.peak_end = peaks["start"].to_numpy(np.int64), peaks["end"].to_numpy(np.int64)
         self.chromosomes = chromosome_spans(self.gene_chrom, self.peak_chrom)
         self.profiles = ProfileCounts(self)
+        self.places, self.decoded = Places(reader), DecodedCells(reader)
 
     @functools.cached_property
     def _genes_by_name(self) -> dict[str, list[int]]:

@@ -1,23 +1,30 @@
-"""Answers about single cells: the list of them, their embedding, and the links of one."""
+"""Answers about cells, the list of them and their embedding, and what answers about their links share."""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
-from bi2scope.data.attention import CellAttention, Ints, Links
-from bi2scope.data.graph import CellGraph
+from bi2scope.data.attention import CellAttention, Ints
+from bi2scope.data.exchange.columns import Column, Lazy, narrow, picked
 from bi2scope.data.regions import distance_to_tss
 from bi2scope.server.catalogue import Catalogue
-from bi2scope.server.columns import columnar
-from bi2scope.server.params import CellsQuery, LinksQuery
-from bi2scope.server.quality import ordered, quality_of
-from bi2scope.server.wire import CellPage, CellSummary, Embedding, LinkColumns, LinkTable
+from bi2scope.server.exports import whole_table
+from bi2scope.server.params import CellsQuery
+from bi2scope.server.quality import ordered, quality_columns, quality_of
+from bi2scope.server.tabular import Answer, TableBody
+
+_PLACE = "place among all cells"
+
+PAGE = 1_000
+"""Cells of a page of JSON unless more or fewer are asked for."""
 
 
-def cell_page(catalogue: Catalogue, query: CellsQuery) -> CellPage:
+def cell_page(catalogue: Catalogue, query: CellsQuery, most: int | None) -> Answer:
     """A page of the cells, of one type or one beginning of their name, in the order of the data set or of a column.
 
     Raises
@@ -32,107 +39,60 @@ def cell_page(catalogue: Catalogue, query: CellsQuery) -> CellPage:
     if query.prefix is not None:
         folded = query.prefix.casefold()
         kept &= np.array([str(name).casefold().startswith(folded) for name in cells.index], dtype=bool)
-    found = ordered(cells[kept], query.sort)
-    page = found.iloc[query.offset : query.offset + query.limit]
-    quality = quality_of(page) if query.quality else [None] * len(page)
-    rows = zip(page.index, page["cell_type"], page["n_genes"], page["n_peaks"], quality, strict=True)
-    return CellPage(
-        total=len(found),
-        offset=query.offset,
-        cells=[
-            CellSummary(cell_id=str(name), cell_type=str(kind), n_genes=int(genes), n_peaks=int(peaks), quality=numbers)
-            for name, kind, genes, peaks, numbers in rows
-        ],
+    table = cells.assign(**{_PLACE: np.arange(len(cells))}) if query.sort else None
+    found = np.flatnonzero(kept) if table is None else ordered(table[kept], query.sort)[_PLACE].to_numpy()
+    bounds = [bound for bound in (query.limit, PAGE if most else None) if bound is not None]
+    page = found[query.offset :][: min([len(found), *bounds])]
+    asked = {"cell type": query.cell_type, "prefix": query.prefix, "sort": query.sort}
+    comments = [
+        *(f"{name}: {value}" for name, value in asked.items() if value),
+        f"cells: {len(found)}, from number {query.offset} on",
+        *([f"the first {len(page)} of these only"] if query.offset + len(page) < len(found) else []),
+    ]
+    fields = {"total": len(found), "offset": query.offset}
+    return Answer(
+        lambda: TableBody(fields, _row_columns(catalogue, page, query.quality), "cells", by_row=True),
+        lambda: whole_table(catalogue.reader, "cells", comments, _file_columns(catalogue, page, query.quality)),
+        ("bi2scope", "cells", query.cell_type),
     )
 
 
-def embedding(catalogue: Catalogue) -> Embedding:
+def _numbers(cells: pd.DataFrame, name: str, page: Ints) -> Column:
+    return narrow(cells[name].to_numpy()[page])
+
+
+def _cell_columns(catalogue: Catalogue, page: Ints) -> Lazy:
+    counts = {name: partial(_numbers, catalogue.reader.cells, name, page) for name in ("n_genes", "n_peaks")}
+    return Lazy({**picked(catalogue.places.cells, page), **counts})
+
+
+def _row_columns(catalogue: Catalogue, page: Ints, quality: bool) -> Lazy:
+    """Columns of :class:`~bi2scope.server.wire.CellSummary`."""
+
+    def all_numbers() -> Column:
+        found = quality_of(catalogue.reader.cells.iloc[page]) if quality else [None] * len(page)
+        return np.fromiter(found, dtype=object, count=len(page))
+
+    return _cell_columns(catalogue, page) | Lazy({"quality": all_numbers})
+
+
+def _file_columns(catalogue: Catalogue, page: Ints, quality: bool) -> Lazy:
+    """The same with a column for each number of quality, if these are asked for."""
+    cells, own = catalogue.reader.cells, _cell_columns(catalogue, page)
+    more = [name for name in quality_columns(cells) if quality and name not in own]
+    return own | Lazy({name: partial(_numbers, cells, name, page) for name in more})
+
+
+def embedding(catalogue: Catalogue) -> Answer:
     """The two-dimensional embedding of every cell."""
-    cells = catalogue.reader.cells
-    return columnar(
-        Embedding,
-        method=catalogue.reader.embedding_method,
-        cell_id=[str(name) for name in cells.index],
-        cell_type=[str(kind) for kind in cells["cell_type"]],
-        x=cells["umap_1"].to_numpy(),
-        y=cells["umap_2"].to_numpy(),
+    cells, method = catalogue.reader.cells, catalogue.reader.embedding_method
+    columns = Lazy.of(catalogue.places.cells) | Lazy(
+        {"x": lambda: cells["umap_1"].to_numpy(), "y": lambda: cells["umap_2"].to_numpy()}
     )
-
-
-def link_table(catalogue: Catalogue, cell_id: str, query: LinksQuery, most: int | None) -> LinkTable:
-    """Links of one cell that survive threshold and k, by gene in genome order and then by rank.
-
-    Parameters
-    ----------
-    catalogue
-        The open store.
-    cell_id
-        Name of the cell.
-    query
-        The cut, the layer and head, and the chromosome or gene to keep to.
-    most
-        Most links to return; ``None`` is no bound. ``query.limit`` applies too.
-
-    Raises
-    ------
-    NotFoundError
-        If there is no such cell, chromosome, gene, layer or head. A gene that the cell does not express
-        gives an empty table.
-    """
-    position, cell_type = catalogue.cell(cell_id)
-    catalogue.require_head(query.layer, query.head)
-    chromosome = None if query.chromosome is None else catalogue.chromosome(query.chromosome)
-    genes = None if query.gene is None else catalogue.gene_positions(query.gene)
-    attention = catalogue.reader.attention_for(position, query.cut, query.layer, query.head)
-    kept = np.ones(len(attention.gene), dtype=bool)
-    if chromosome is not None:
-        kept &= (attention.gene >= chromosome.gene_start) & (attention.gene < chromosome.gene_stop)
-    if genes is not None:
-        kept &= np.isin(attention.gene, genes)
-    links = take_rows(attention, kept).links(query.cut)
-    bounds = [bound for bound in (query.limit, most) if bound is not None]
-    returned = min([len(links), *bounds])
-    first = links if returned == len(links) else links.where(np.arange(len(links)) < returned)
-    return columnar(
-        LinkTable,
-        cell_id=cell_id,
-        cell_type=cell_type,
-        layer=query.layer,
-        head=query.head,
-        threshold=query.threshold,
-        top_k=query.top_k,
-        chromosome=None if chromosome is None else chromosome.name,
-        gene=None if genes is None else str(catalogue.gene_name[genes[0]]),
-        n_links=len(links),
-        n_genes_linked=len(np.unique(links.gene)),
-        n_genes=int(kept.sum()),
-        truncated=links.truncated,
-        limited=returned < len(links),
-        links=link_columns(catalogue, catalogue.reader.graph(position), first),
-    )
-
-
-def link_columns(catalogue: Catalogue, graph: CellGraph, links: Links) -> LinkColumns:
-    """Links with the names, places and counts of their genes and peaks, in the order given."""
-    gene, peak = links.gene, links.peak
-    return columnar(
-        LinkColumns,
-        gene_id=catalogue.gene_id[gene],
-        gene_name=catalogue.gene_name[gene],
-        gene_chrom=catalogue.gene_chrom[gene],
-        gene_tss=catalogue.gene_tss[gene],
-        gene_strand=catalogue.gene_strand[gene],
-        peak=catalogue.peak[peak],
-        peak_chrom=catalogue.peak_chrom[peak],
-        peak_start=catalogue.peak_start[peak],
-        peak_end=catalogue.peak_end[peak],
-        distance_to_tss=link_distances(catalogue, gene, peak),
-        logit=links.logit,
-        score=links.score,
-        rank=links.rank,
-        weight=links.weight,
-        gene_count=graph.gene_count[places(graph.gene_index, gene)],
-        peak_count=graph.peak_count[places(graph.peak_index, peak)],
+    return Answer(
+        lambda: TableBody({"method": method}, columns),
+        lambda: whole_table(catalogue.reader, "embedding", [f"x, y: {method}"], columns),
+        ("bi2scope", "embedding"),
     )
 
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-import numpy as np
+from collections.abc import Callable
+from functools import partial
 
-from bi2scope.data.exchange.columns import Column
+from bi2scope.data.exchange.columns import Coded, Column, Columns, Lazy, narrow, repeated
+from bi2scope.data.exchange.comments import LIFT, RANK, SUMS
 from bi2scope.data.exchange.peaks import score_columns
 from bi2scope.server.catalogue import Catalogue
 from bi2scope.server.columns import columnar
-from bi2scope.server.params import CutQuery
+from bi2scope.server.exports import cut_comments, cut_of, view_address, whole_table
+from bi2scope.server.params import CutQuery, ScoresQuery
+from bi2scope.server.tabular import Answer, TableBody
 from bi2scope.server.wire import PeakScores
 
 
@@ -46,17 +50,56 @@ def peak_scores(catalogue: Catalogue, cell_type: str, query: CutQuery, control: 
     )
 
 
-def peak_rows(body: PeakScores) -> dict[str, Column]:
+def score_table(catalogue: Catalogue, cell_type: str, query: ScoresQuery) -> Answer:
+    """Cumulative scores of every peak of one cell type, of the model or of a control; files add lift and rank.
+
+    Raises
+    ------
+    NotFoundError
+        As :func:`peak_scores`.
+    """
+    scores = peak_scores(catalogue, cell_type, query, query.control)
+    columns = Lazy(
+        {
+            **renamed(catalogue.places.peaks, ("peak", "chrom", "start", "end")),
+            **{name: partial(getattr, scores, name) for name in ("n_open", "links", "score", "weight")},
+        }
+    )
+    fields = {name: getattr(scores, name) for name in type(scores).model_fields if name not in columns}
+    comments = [
+        f"cell type: {scores.cell_type}",
+        f"cells: {scores.n_cells}",
+        *([] if scores.control is None else [f"control: {scores.control}, in the place of the model"]),
+        *cut_comments(catalogue.reader, query, scores.truncated),
+        SUMS,
+        LIFT,
+        RANK,
+        f"view: {view_address(view='celltype', cell_type=scores.cell_type, **cut_of(query))}",
+    ]
+    return Answer(
+        lambda: TableBody(fields, columns),
+        lambda: whole_table(catalogue.reader, "peaks", comments, peak_rows(catalogue, scores), query.cut),
+        ("bi2scope", "peaks", scores.cell_type, scores.control),
+    )
+
+
+def renamed(columns: Columns, names: tuple[str, ...]) -> dict[str, Callable[[], Column]]:
+    """What makes columns under other names, in their order."""
+    return {name: partial(columns.__getitem__, old) for name, old in zip(names, columns, strict=True)}
+
+
+def peak_rows(catalogue: Catalogue, body: PeakScores) -> Lazy:
     """Columns of the peak table as it is exported: the scores with accessibility, lift and rank, in genome order.
 
     ``lift`` and ``rank`` speak of the cumulative ``score``.
     """
     n_peaks = len(body.peak)
-    return {
-        "cell_type": np.full(n_peaks, body.cell_type, dtype=object),
-        "peak": np.asarray(body.peak, dtype=object),
-        "chrom": np.asarray(body.chrom, dtype=object),
-        "chromStart": np.asarray(body.start),
-        "chromEnd": np.asarray(body.end),
-        **score_columns(body, body.chrom),
-    }
+    scores = score_columns(body, catalogue.peak_chrom)
+    own: dict[str, Callable[[], Column]] = {"cell_type": lambda: repeated(body.cell_type, n_peaks)}
+    own |= renamed(catalogue.places.peaks, ("peak", "chrom", "chromStart", "chromEnd"))
+    return Lazy(own) | Lazy({name: partial(_narrow, scores, name) for name in scores})
+
+
+def _narrow(columns: Columns, name: str) -> Column:
+    column = columns[name]
+    return column if isinstance(column, Coded) else narrow(column)

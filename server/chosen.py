@@ -94,4 +94,4 @@ def chosen_csv(catalogue: Catalogue, scores: PeakScores) -> Iterator[bytes]:
         LIFT,
         RANK,
     ]
-    return csv_stream(comments, peak_rows(scores))
+    return csv_stream(comments, peak_rows(catalogue, scores))

@@ -7,11 +7,13 @@ So these bodies are built without validation, from columns whose types and lengt
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, TypeVar
 
 import numpy as np
 import orjson
 
+from bi2scope.data.exchange.columns import Coded
 from bi2scope.server.wire import Wire
 
 Body = TypeVar("Body", bound=Wire)
@@ -25,15 +27,17 @@ def columnar(model: type[Body], **fields: Any) -> Body:
     return model.model_construct(**fields)
 
 
-def to_json(body: Wire) -> bytes:
+def to_json(body: Wire | Mapping[str, Any]) -> bytes:
     """A body as JSON; what is not a finite number becomes ``null``, floats are written to full precision."""
-    return orjson.dumps(body, default=_plain, option=orjson.OPT_SERIALIZE_NUMPY)
+    return orjson.dumps(body, default=_plain, option=orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_PASSTHROUGH_DATACLASS)
 
 
 def _plain(value: Any) -> Any:
     """What orjson cannot write by itself: bodies, arrays of text, arrays that are not contiguous, numpy numbers."""
     if isinstance(value, Wire):
         return value.__dict__
+    if isinstance(value, Coded):
+        return value.words.texts[value.codes].tolist()
     if isinstance(value, np.ndarray):
         return value.tolist() if value.dtype == object else np.ascontiguousarray(value)
     if isinstance(value, np.generic):

@@ -13,12 +13,18 @@ import numpy as np
 import numpy.typing as npt
 
 from bi2scope.data.attention import Floats, Ints, Links
+from bi2scope.data.errors import ConfigurationError
+from bi2scope.data.exchange.columns import Lazy, narrow
+from bi2scope.data.exchange.selection import Table
 from bi2scope.data.graph import CellGraph
 from bi2scope.server.catalogue import Catalogue
-from bi2scope.server.cells import link_distances, places, take_rows
-from bi2scope.server.columns import columnar
+from bi2scope.server.cell_links import surviving
+from bi2scope.server.cells import places
+from bi2scope.server.exports import cut_comments, whole_table
+from bi2scope.server.loci import locus
 from bi2scope.server.params import HeatmapQuery, window
-from bi2scope.server.wire import Heatmap, HeatmapBins, HeatmapChromosome
+from bi2scope.server.tabular import Answer, TableBody
+from bi2scope.server.wire import HeatmapChromosome
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +57,16 @@ class Axis:
         """Mask of the positions inside the window."""
         return (position >= self.start) & (position < self.stop)
 
+    def covers(self, own: Ints) -> bool:
+        """Whether it is the whole axis of a cell's own genes or peaks."""
+        return (self.start, self.stop) == (0, len(own))
+
     def bins(self, position: Ints) -> npt.NDArray[np.int64]:
         """Bin of each position; int64, so that row * columns + column cannot overflow."""
         return (position.astype(np.int64) - self.start) // self.step
 
 
-def heatmap(catalogue: Catalogue, cell_id: str, query: HeatmapQuery) -> Heatmap:
+def heatmap(catalogue: Catalogue, cell_id: str, query: HeatmapQuery) -> Answer:
     """Links of one cell in a window of its genes and peaks: per bin their number and the one of highest logit.
 
     Raises
@@ -65,40 +75,89 @@ def heatmap(catalogue: Catalogue, cell_id: str, query: HeatmapQuery) -> Heatmap:
         If there is no such cell, layer or head.
     ConfigurationError
         If the window lies outside the cell's genes or peaks.
+    RegionError
+        If a region is no place.
     """
     position, cell_type = catalogue.cell(cell_id)
-    catalogue.require_head(query.layer, query.head)
-    graph = catalogue.reader.graph(position)
-    rows = Axis.fit(*window("gene", query.gene_start, query.gene_stop, len(graph.gene_index)), query.height)
-    columns = Axis.fit(*window("peak", query.peak_start, query.peak_stop, len(graph.peak_index)), query.width)
-    attention = catalogue.reader.attention_for(position, query.cut, query.layer, query.head)
-    in_rows = rows.holds(places(graph.gene_index, attention.gene))
-    links = take_rows(attention, in_rows).links(query.cut)
-    in_columns = columns.holds(places(graph.peak_index, links.peak))
-    links = links if in_columns.all() else links.where(in_columns)
-    return columnar(
-        Heatmap,
-        cell_id=cell_id,
-        cell_type=cell_type,
-        layer=query.layer,
-        head=query.head,
-        threshold=query.threshold,
-        top_k=query.top_k,
-        truncated=links.truncated,
-        n_links=len(links),
-        n_genes=len(graph.gene_index),
-        n_peaks=len(graph.peak_index),
-        gene_start=rows.start,
-        gene_stop=rows.stop,
-        gene_step=rows.step,
-        peak_start=columns.start,
-        peak_stop=columns.stop,
-        peak_step=columns.step,
-        chromosomes=chromosomes_of(catalogue, graph),
-        gene_names=catalogue.gene_name[graph.gene_index[rows.start : rows.stop]],
-        peak_names=catalogue.peak[graph.peak_index[columns.start : columns.stop]],
-        bins=_bins(catalogue, graph, links, rows, columns),
-    )
+    catalogue.require_head(query.layer, query.head_number)
+    graph = catalogue.decoded.graph(position)
+    rows, columns = axes(catalogue, graph, query)
+    own = np.arange(len(graph.gene_index))
+    links = surviving(catalogue, position, query, None if rows.covers(own) else rows.holds(own))
+    gene, peak = places(graph.gene_index, links.gene), places(graph.peak_index, links.peak)
+    if not columns.covers(graph.peak_index):
+        inside = np.flatnonzero(columns.holds(peak))
+        links, gene, peak = links.at(inside), gene[inside], peak[inside]
+    binned = Binned.of(rows.bins(gene), columns.bins(peak), links.logit, columns.n_bins)
+    fields = {
+        "cell_id": cell_id,
+        "cell_type": cell_type,
+        "layer": query.layer,
+        "head": query.head_number if query.over is None else query.over,
+        "threshold": query.threshold,
+        "top_k": query.top_k,
+        "truncated": links.truncated,
+        "n_links": len(links),
+        "n_genes": len(graph.gene_index),
+        "n_peaks": len(graph.peak_index),
+        "gene_start": rows.start,
+        "gene_stop": rows.stop,
+        "gene_step": rows.step,
+        "peak_start": columns.start,
+        "peak_stop": columns.stop,
+        "peak_step": columns.step,
+    }
+    bins = bin_columns(catalogue, binned, links, (gene, peak))
+
+    def body() -> TableBody:
+        named = {
+            "chromosomes": chromosomes_of(catalogue, graph),
+            "gene_names": catalogue.gene_name[graph.gene_index[rows.start : rows.stop]],
+            "peak_names": catalogue.peak[graph.peak_index[columns.start : columns.stop]],
+        }
+        return TableBody({**fields, **named}, bins, "bins")
+
+    def table() -> Table:
+        told = [f"{name}: {value}" for name, value in fields.items() if name not in UNTOLD]
+        comments = [*told, *cut_comments(catalogue.reader, query, links.truncated)]
+        return whole_table(catalogue.reader, "heatmap", comments, bins, query.cut)
+
+    return Answer(body, table, ("bi2scope", "heatmap", cell_id))
+
+
+UNTOLD = ("layer", "head", "threshold", "top_k", "truncated")
+"""What comment lines of a cut say already."""
+
+
+def axes(catalogue: Catalogue, graph: CellGraph, query: HeatmapQuery) -> tuple[Axis, Axis]:
+    """The window of genes and that of peaks, from positions or from places on the genome.
+
+    Raises
+    ------
+    ConfigurationError
+        If a window lies outside the cell, or is given in both ways.
+    NotFoundError, RegionError
+        If a region is no place of the data set.
+    """
+    genes = window("gene", query.gene_start, query.gene_stop, len(graph.gene_index))
+    peaks = window("peak", query.peak_start, query.peak_stop, len(graph.peak_index))
+    for name in ("gene", "peak"):
+        by_place = getattr(query, f"{name}_region") is not None
+        if by_place and (getattr(query, f"{name}_start") or getattr(query, f"{name}_stop")):
+            raise ConfigurationError(f"{name}_region is given beside {name}_start or {name}_stop.", "Leave one away.")
+    if query.gene_region is not None:
+        genes = _run(graph.gene_index, locus(catalogue, query.gene_region).genes(catalogue))
+    if query.peak_region is not None:
+        peaks = _run(graph.peak_index, locus(catalogue, query.peak_region).peaks(catalogue))
+    return Axis.fit(*genes, query.height), Axis.fit(*peaks, query.width)
+
+
+def _run(own: Ints, asked: Ints) -> tuple[int, int]:
+    """From the first to the last of a cell's own features among those asked for; none is an empty window."""
+    if not len(asked):
+        return 0, 0
+    start, stop = np.searchsorted(own, [asked[0], asked[-1] + 1])
+    return int(start), int(stop)
 
 
 def chromosomes_of(catalogue: Catalogue, graph: CellGraph) -> list[HeatmapChromosome]:
@@ -120,6 +179,32 @@ def chromosomes_of(catalogue: Catalogue, graph: CellGraph) -> list[HeatmapChromo
     return spans
 
 
+@dataclass(frozen=True, eq=False)
+class Binned:
+    """Bins that hold a link, by row and then by column.
+
+    Attributes
+    ----------
+    row, column
+        ``(n_bins,)`` place of each bin.
+    count
+        ``(n_bins,)`` its links.
+    best
+        ``(n_bins,)`` position of its link of highest logit, the first given one of equal logits.
+    """
+
+    row: Ints
+    column: Ints
+    count: Ints
+    best: Ints
+
+    @classmethod
+    def of(cls, row: Ints, column: Ints, logit: Floats, n_columns: int) -> Binned:
+        """Bins of links, from row, column and logit of each."""
+        bins, best, count = best_per_bin(row * max(n_columns, 1) + column, logit)
+        return cls(bins // max(n_columns, 1), bins % max(n_columns, 1), count, best)
+
+
 def best_per_bin(bin_of_link: Ints, logit: Floats) -> tuple[Ints, Ints, Ints]:
     """The link of highest logit of each bin; the first given one when logits are equal.
 
@@ -136,26 +221,26 @@ def best_per_bin(bin_of_link: Ints, logit: Floats) -> tuple[Ints, Ints, Ints]:
     """
     # the bits of positive float32 numbers order like the numbers: one integer key sorts by bin, then highest first
     bits = np.asarray(logit, dtype=np.float32).view(np.int32).astype(np.int64)
-    key = (bin_of_link.astype(np.int64) << 32) - bits
-    order = np.argsort(key, kind="stable")  # so equal logits stay in the order given
-    bins, first, count = np.unique(bin_of_link[order], return_index=True, return_counts=True)
-    return bins, order[first], count
+    order = np.argsort((bin_of_link.astype(np.int64) << 32) - bits, kind="stable")  # equal logits stay as given
+    ordered = bin_of_link[order]
+    first = np.flatnonzero(np.diff(ordered, prepend=-1))
+    return ordered[first], order[first], np.diff(first, append=len(ordered))
 
 
-def _bins(catalogue: Catalogue, graph: CellGraph, links: Links, rows: Axis, columns: Axis) -> HeatmapBins:
-    gene, peak = places(graph.gene_index, links.gene), places(graph.peak_index, links.peak)
-    n_columns = max(columns.n_bins, 1)
-    bins, best, count = best_per_bin(rows.bins(gene) * n_columns + columns.bins(peak), links.logit)
-    return columnar(
-        HeatmapBins,
-        row=bins // n_columns,
-        column=bins % n_columns,
-        n_links=count,
-        gene=gene[best],
-        peak=peak[best],
-        distance_to_tss=link_distances(catalogue, links.gene[best], links.peak[best]),
-        logit=links.logit[best],
-        score=links.score[best],
-        rank=links.rank[best],
-        weight=links.weight[best],
+def bin_columns(catalogue: Catalogue, binned: Binned, links: Links, own: tuple[Ints, Ints]) -> Lazy:
+    """Columns of :class:`~bi2scope.server.wire.HeatmapBins`; ``own`` are the links' places among the cell's own."""
+    best, (gene, peak) = binned.best, own
+    return Lazy(
+        {
+            "row": lambda: narrow(binned.row),
+            "column": lambda: narrow(binned.column),
+            "n_links": lambda: narrow(binned.count),
+            "gene": lambda: narrow(gene[best]),
+            "peak": lambda: narrow(peak[best]),
+            "distance_to_tss": lambda: catalogue.places.distance(links.gene[best], links.peak[best]),
+            "logit": lambda: links.logit[best],
+            "score": lambda: links.score[best],
+            "rank": lambda: links.rank[best],
+            "weight": lambda: links.weight[best],
+        }
     )

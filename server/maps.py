@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from bi2scope.data.attention import Cut
-from bi2scope.data.exchange.columns import Column
-from bi2scope.data.regions import distance_to_tss
+from bi2scope.data.exchange.columns import Lazy, repeated
+from bi2scope.data.exchange.comments import MEANING, cut_lines
+from bi2scope.data.exchange.selection import Table
 from bi2scope.server.catalogue import Catalogue, Ints
-from bi2scope.server.columns import columnar
+from bi2scope.server.exports import origin, view_address
 from bi2scope.server.loci import locus, peak_position
 from bi2scope.server.params import MapQuery
-from bi2scope.server.wire_genes import MapColumns, RegulatoryMap
+from bi2scope.server.tabular import Answer, TableBody
 
 if TYPE_CHECKING:
     from bi2scope.data.store.regulatory import StoredMap
@@ -97,8 +100,10 @@ def map_slice(catalogue: Catalogue, cell_type: str, query: MapQuery) -> MapSlice
     return MapSlice(name, stored, genes, peaks, reader.cumulative(name, Cut(), query.layer, query.head).truncated)
 
 
-def regulatory_map(catalogue: Catalogue, cell_type: str, query: MapQuery, most: int) -> RegulatoryMap:
-    """Pairs of a cell type's map by gene and then by peak in genome order, at most ``most`` and ``query.limit``.
+def regulatory_map(catalogue: Catalogue, cell_type: str, query: MapQuery, most: int | None) -> Answer:
+    """Pairs of a cell type's map by gene and then by peak in genome order.
+
+    At most ``most`` and ``query.limit``; files are made block by block.
 
     Raises
     ------
@@ -106,7 +111,15 @@ def regulatory_map(catalogue: Catalogue, cell_type: str, query: MapQuery, most: 
         As :func:`map_slice`.
     """
     chosen = map_slice(catalogue, cell_type, query)
-    bound = most if query.limit is None else min(query.limit, most)
+    return Answer(
+        lambda: _body(catalogue, chosen, query, most),
+        lambda: _table(catalogue, chosen, query),
+        ("bi2scope", "map", chosen.cell_type, query.gene, query.peak, query.region),
+    )
+
+
+def _body(catalogue: Catalogue, chosen: MapSlice, query: MapQuery, most: int | None) -> TableBody:
+    bound = min(each for each in (query.limit, most) if each is not None)
     shown, n_pairs = [], 0
     for pairs in chosen.blocks():
         shown.append(pairs.iloc[: max(bound - n_pairs, 0)])
@@ -115,41 +128,54 @@ def regulatory_map(catalogue: Catalogue, cell_type: str, query: MapQuery, most: 
             n_pairs = len(chosen.stored)
             break
     pairs = pd.concat(shown) if shown else pd.DataFrame(columns=["gene", "peak", *PAIR_COLUMNS.values()], dtype=int)
-    return columnar(
-        RegulatoryMap,
-        cell_type=chosen.cell_type,
-        n_cells=len(catalogue.reader.cells_of(chosen.cell_type)),
-        least_cells=chosen.stored.least_cells,
-        layer=query.layer,
-        head=query.head,
-        gene=query.gene,
-        peak=query.peak,
-        region=query.region,
-        n_pairs=n_pairs,
-        truncated=chosen.truncated,
-        limited=len(pairs) < n_pairs,
-        pairs=columnar(MapColumns, **pair_columns(catalogue, pairs)),
-    )
+    fields = {
+        "cell_type": chosen.cell_type,
+        "n_cells": len(catalogue.reader.cells_of(chosen.cell_type)),
+        "least_cells": chosen.stored.least_cells,
+        "layer": query.layer,
+        "head": query.head,
+        "gene": query.gene,
+        "peak": query.peak,
+        "region": query.region,
+        "n_pairs": n_pairs,
+        "truncated": chosen.truncated,
+        "limited": len(pairs) < n_pairs,
+    }
+    return TableBody(fields, pair_columns(catalogue, pairs), "pairs")
+
+
+def _table(catalogue: Catalogue, chosen: MapSlice, query: MapQuery) -> Table:
+    reader = catalogue.reader
+    kept = Cut(reader.attributes.floor, reader.attributes.k_max)
+    asked = {name: getattr(query, name) for name in ("gene", "peak", "region")}
+    comments = [
+        *origin(reader),
+        f"cell type: {chosen.cell_type}",
+        f"cells: {len(reader.cells_of(chosen.cell_type))}",
+        *cut_lines(reader.attributes, kept, layer=query.layer, head=query.head, truncated=chosen.truncated),
+        *(f"{name}: {value}" for name, value in asked.items() if value),
+        f"pairs: those linked in {chosen.stored.least_cells} or more of the cells",
+        *MEANING,
+        *([] if query.limit is None else [f"the first {query.limit} pairs at most"]),
+        f"view: {view_address(view='celltype', cell_type=chosen.cell_type, layer=query.layer, head=query.head)}",
+    ]
+    return Table(f"{chosen.cell_type} map", kept, tuple(comments), _rows(catalogue, chosen, query.limit))
+
+
+def _rows(catalogue: Catalogue, chosen: MapSlice, most: int | None) -> Iterator[Lazy]:
+    """The rows of a file; one block at least, which may have no row."""
+    none = pd.DataFrame(columns=["gene", "peak", *PAIR_COLUMNS.values()], dtype=int)
+    for pairs in itertools.chain([none], chosen.first(most)):
+        whose = Lazy({"cell_type": partial(repeated, chosen.cell_type, len(pairs))})
+        yield whose | pair_columns(catalogue, pairs)
 
 
 PAIR_COLUMNS = {"n_cells": "n_cells", "n_both": "n_both", "mean_score": "score", "mean_weight": "weight"}
+_WIDTHS = {"n_cells": np.int32, "n_both": np.int32, "mean_score": np.float64, "mean_weight": np.float64}
 
 
-def pair_columns(catalogue: Catalogue, pairs: pd.DataFrame) -> dict[str, Column]:
+def pair_columns(catalogue: Catalogue, pairs: pd.DataFrame) -> Lazy:
     """Columns of :class:`~bi2scope.server.wire_genes.MapColumns` of some pairs."""
     gene, peak = pairs["gene"].to_numpy(np.int64), pairs["peak"].to_numpy(np.int64)
-    tss, strand = catalogue.gene_tss[gene], catalogue.gene_strand[gene]
-    start, end = catalogue.peak_start[peak], catalogue.peak_end[peak]
-    return {
-        "gene_id": catalogue.gene_id[gene],
-        "gene_name": catalogue.gene_name[gene],
-        "gene_chrom": catalogue.gene_chrom[gene],
-        "gene_tss": tss,
-        "gene_strand": strand,
-        "peak": catalogue.peak[peak],
-        "peak_chrom": catalogue.peak_chrom[peak],
-        "peak_start": start,
-        "peak_end": end,
-        "distance_to_tss": distance_to_tss(tss, strand, start, end),
-        **{name: pairs[column].to_numpy() for name, column in PAIR_COLUMNS.items()},
-    }
+    own = {name: pairs[column].to_numpy(_WIDTHS[name]) for name, column in PAIR_COLUMNS.items()}
+    return catalogue.places.columns(gene, peak) | Lazy.of(own)

@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
 import numpy as np
 from natsort import natsort_keygen, ns
 
 from bi2scope.data.errors import RegionError
+from bi2scope.data.exchange.columns import Lazy, narrow, picked
 from bi2scope.server.catalogue import Catalogue, Ints
-from bi2scope.server.columns import columnar
+from bi2scope.server.exports import whole_table
 from bi2scope.server.loci import locus, parse_place
 from bi2scope.server.params import NamesQuery
-from bi2scope.server.wire_genes import GeneColumns, GeneNames, PeakColumns, PeakNames
+from bi2scope.server.tabular import Answer, TableBody
 
 _PLACE = re.compile(r".+:[0-9, ]+-[0-9, ]+")
 _PLACE_BEGUN = re.compile(r"[^,]+:[0-9, ]*(-[0-9, ]*)?")
 _by_nature = natsort_keygen(alg=ns.IGNORECASE)
 
 
-def gene_names(catalogue: Catalogue, query: NamesQuery) -> GeneNames:
+def gene_names(catalogue: Catalogue, query: NamesQuery) -> Answer:
     """Genes whose symbol or id begins as asked, or that overlap a place.
 
     Of a name: what is called exactly so, then symbols that begin so, then ids, each in natural order. Of a place, or
@@ -40,20 +40,16 @@ def gene_names(catalogue: Catalogue, query: NamesQuery) -> GeneNames:
         found = np.arange(len(catalogue.gene_id))
     shown = found[: query.limit]
     genes = catalogue.reader.genes.iloc[shown]
-    columns = columnar(
-        GeneColumns,
-        gene_id=catalogue.gene_id[shown],
-        gene_name=catalogue.gene_name[shown],
-        gene_chrom=catalogue.gene_chrom[shown],
-        gene_start=genes["start"].to_numpy(np.int64),
-        gene_end=genes["end"].to_numpy(np.int64),
-        gene_tss=catalogue.gene_tss[shown],
-        gene_strand=catalogue.gene_strand[shown],
-    )
-    return columnar(GeneNames, genes=columns, **_counted(query, found, shown))
+    own = picked(catalogue.places.genes, shown)
+    bounds = {
+        "gene_start": lambda: narrow(genes["start"].to_numpy(np.int64)),
+        "gene_end": lambda: narrow(genes["end"].to_numpy(np.int64)),
+    }
+    order = ("gene_id", "gene_name", "gene_chrom", "gene_start", "gene_end", "gene_tss", "gene_strand")
+    return _answer(catalogue, query, "genes", len(found), Lazy({**own, **bounds}).only(order))
 
 
-def peak_names(catalogue: Catalogue, query: NamesQuery) -> PeakNames:
+def peak_names(catalogue: Catalogue, query: NamesQuery) -> Answer:
     """Peaks whose name begins as asked, or that overlap a place: the one called exactly so, then in genome order.
 
     Raises
@@ -63,19 +59,22 @@ def peak_names(catalogue: Catalogue, query: NamesQuery) -> PeakNames:
     """
     asked = (query.query or "").strip()
     found = _peaks_called(catalogue, asked) if asked else np.arange(len(catalogue.peak))
-    shown = found[: query.limit]
-    columns = columnar(
-        PeakColumns,
-        peak=catalogue.peak[shown],
-        peak_chrom=catalogue.peak_chrom[shown],
-        peak_start=catalogue.peak_start[shown],
-        peak_end=catalogue.peak_end[shown],
+    return _answer(catalogue, query, "peaks", len(found), Lazy(picked(catalogue.places.peaks, found[: query.limit])))
+
+
+def _answer(catalogue: Catalogue, query: NamesQuery, kind: str, n_found: int, columns: Lazy) -> Answer:
+    limited = query.limit < n_found
+    comments = [
+        *([f"query: {query.query}"] if query.query else []),
+        f"{kind}: {n_found}",
+        *([f"the first {query.limit} only"] if limited else []),
+    ]
+    fields = {"query": query.query, "n_found": n_found, "limited": limited}
+    return Answer(
+        lambda: TableBody(fields, columns, kind),
+        lambda: whole_table(catalogue.reader, kind, comments, columns),
+        ("bi2scope", kind, query.query),
     )
-    return columnar(PeakNames, peaks=columns, **_counted(query, found, shown))
-
-
-def _counted(query: NamesQuery, found: Ints, shown: Ints) -> dict[str, Any]:
-    return {"query": query.query, "n_found": len(found), "limited": len(shown) < len(found)}
 
 
 def _genes_called(catalogue: Catalogue, asked: str) -> Ints:

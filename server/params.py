@@ -6,12 +6,13 @@ An empty value (``?top_k=``) counts as absent.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from bi2scope.data.attention import FLOOR, Cut
 from bi2scope.data.errors import ConfigurationError
+from bi2scope.data.heads import Over
 from bi2scope.data.tracks.overlap import LEAST_SHARE, OverlapRule
 from bi2scope.server.wire import Definition
 from bi2scope.server.wire_cells import Space
@@ -46,7 +47,11 @@ WANTED = {
     "threshold": f"a number from {FLOOR:g} to 1",
     "top_k": "a whole number from 1 up, or left out for no cut on the rank",
     "layer": "a whole number from 0 up",
-    "head": "a whole number from 0 up",
+    "head": "a whole number from 0 up (of the links of a cell also mean or max)",
+    "columns": "names of columns with commas between them",
+    "gene_region": "a chromosome or a place on it, such as chr1:1,000-2,000, of at most 200 letters",
+    "peak_region": "a chromosome or a place on it, such as chr1:1,000-2,000, of at most 200 letters",
+    "order": "one of gene, score and distance",
     "chromosome": "the name of a chromosome, of at most 200 letters",
     "gene": "the id or the symbol of a gene, of at most 200 letters",
     "peak": "the name of a peak, such as chr1:1000-2000, of at most 200 letters",
@@ -89,6 +94,9 @@ WANTED = {
 
 CellName = Annotated[str, Field(max_length=500)]
 
+Order = Literal["gene", "score", "distance"]
+"""What the links of a cell are sorted by."""
+
 _Value = TypeVar("_Value")
 
 
@@ -109,6 +117,12 @@ class Query(BaseModel):
     @classmethod
     def _empty_is_absent(cls, given: Any) -> Any:
         return {name: value for name, value in given.items() if value != ""} if isinstance(given, dict) else given
+
+
+class TableQuery(Query):
+    """Parameters of every table."""
+
+    columns: str | None = _parameter("columns", "Only these columns, in this order", None, max_length=2_000)
 
 
 class HeadQuery(Query):
@@ -132,21 +146,45 @@ class CutQuery(HeadQuery):
         return Cut(self.threshold, self.top_k)
 
 
-class ScoresQuery(CutQuery):
+class AnyHeadQuery(CutQuery):
+    """Threshold and k of one head, or of all heads of the layer taken together."""
+
+    head: str = _parameter(  # type: ignore[assignment]
+        "head", "Head of the layer, or all of them taken together", "0", pattern=r"^([0-9]{1,9}|mean|max)$"
+    )
+
+    @property
+    def over(self) -> Over | None:
+        """How heads are taken together; ``None`` for one head."""
+        return next((over for over in get_args(Over) if over == self.head), None)
+
+    @property
+    def head_number(self) -> int:
+        """The head; the first when they are taken together."""
+        return int(self.head) if self.over is None else 0
+
+
+class ScoresQuery(CutQuery, TableQuery):
     """Whose cumulative scores, and which links they sum."""
 
     control: str | None = _parameter("control", "Whose scores", None, max_length=500)
 
 
-class LinksQuery(CutQuery):
-    """Which links of a cell."""
+class LinksQuery(AnyHeadQuery, TableQuery):
+    """Which links of a cell, and in which order."""
 
     chromosome: str | None = _parameter("chromosome", "Only links of this chromosome", None, max_length=200)
     gene: str | None = _parameter("gene", "Only links of this gene, whatever the case", None, max_length=200)
+    peak: str | None = _parameter("peak", "Only links to this peak", None, max_length=200)
+    region: str | None = _parameter("region", "Only links whose peak overlaps this place", None, max_length=200)
+    gene_region: str | None = _parameter(
+        "gene_region", "Only links whose gene overlaps this place", None, max_length=200
+    )
+    order: Order = _parameter("order", "What the links are sorted by; score and distance part ties by gene", "gene")
     limit: int | None = _parameter("limit", "Most links to return", None, ge=0, le=MAX_ROWS)
 
 
-class HeatmapQuery(CutQuery):
+class HeatmapQuery(AnyHeadQuery, TableQuery):
     """Which window of a cell's genes and peaks, and into how many bins."""
 
     width: int = _parameter("width", "Most columns (bins of peaks)", 900, ge=1, le=MAX_BINS)
@@ -155,9 +193,15 @@ class HeatmapQuery(CutQuery):
     gene_stop: int | None = _parameter("gene_stop", "Gene after the window's last", None, ge=1, le=MOST)
     peak_start: int = _parameter("peak_start", "First peak of the window, among the cell's own peaks", 0, ge=0, le=MOST)
     peak_stop: int | None = _parameter("peak_stop", "Peak after the window's last", None, ge=1, le=MOST)
+    gene_region: str | None = _parameter(
+        "gene_region", "Window of the genes that overlap this place", None, max_length=200
+    )
+    peak_region: str | None = _parameter(
+        "peak_region", "Window of the peaks that overlap this place", None, max_length=200
+    )
 
 
-class TrackQuery(CutQuery):
+class TrackQuery(CutQuery, TableQuery):
     """Which cumulative score a TF-binding track is laid beside, and how."""
 
     definition: Definition = _parameter("definition", "What the cumulative score sums over links", "score")
@@ -242,8 +286,8 @@ class NeighboursQuery(Query):
     space: Space = _parameter("space", "In the embedding, or in what the model makes of cells", "embedding")
 
 
-class GeneLinksQuery(CutQuery):
-    """Which links of a gene across the cells of a type."""
+class AcrossQuery(CutQuery, TableQuery):
+    """Which links of a gene, or to a peak, across the cells of a type."""
 
     limit: int | None = _parameter("limit", "Most links to return", None, ge=0, le=MAX_ROWS)
 
@@ -255,7 +299,7 @@ class WhyQuery(HeadQuery):
     peak: str = _required("peak", "Its peak", max_length=200)
 
 
-class MapQuery(HeadQuery):
+class MapQuery(HeadQuery, TableQuery):
     """Which pairs of a regulatory map."""
 
     gene: str | None = _parameter("gene", "Only pairs of this gene, whatever the case", None, max_length=200)
@@ -269,14 +313,14 @@ class MapQuery(HeadQuery):
         return self.gene is None and self.peak is None and self.region is None
 
 
-class NamesQuery(Query):
+class NamesQuery(TableQuery):
     """Which genes, or peaks, to offer while a name is typed."""
 
     query: str | None = _parameter("query", "What was typed, whatever the case", None, max_length=200)
     limit: int = _parameter("limit", "Most to return", 20, ge=0, le=MAX_ROWS)
 
 
-class CellsQuery(Query):
+class CellsQuery(TableQuery):
     """Which cells, and which page of them."""
 
     cell_type: str | None = _parameter("cell_type", "Only cells of this type", None, max_length=500)
@@ -284,7 +328,9 @@ class CellsQuery(Query):
     sort: str | None = _parameter("sort", "By what, else by the order of the data set", None, max_length=500)
     quality: bool = _parameter("quality", "Whether every number that the store has of a cell comes along", False)
     offset: int = _parameter("offset", "Cells to skip", 0, ge=0, le=MOST)
-    limit: int = _parameter("limit", "Most cells to return", 1_000, ge=0, le=MAX_ROWS)
+    limit: int | None = _parameter(
+        "limit", "Most cells to return; left out, 1,000 in JSON and all in files", None, ge=0, le=MAX_ROWS
+    )
 
 
 def window(name: str, start: int, stop: int | None, size: int) -> tuple[int, int]:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Path, Query, Request
 from starlette.concurrency import run_in_threadpool
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 
-from bi2scope.server import celltypes, exports, tf_answers, uploads
-from bi2scope.server.answers import CSV, TOO_LARGE, Compared, csv, json
+from bi2scope.data.exchange.selection import Table
+from bi2scope.server import celltypes, tf_answers, tf_tables, uploads
+from bi2scope.server.answers import CSV, TOO_LARGE, Compared, json
 from bi2scope.server.params import HeldTrackQuery, MatrixQuery, TrackQuery
+from bi2scope.server.tabular import Answer, answered, chosen_columns, table_routes
 from bi2scope.server.tf import Comparisons
 from bi2scope.server.tracks import MOST_UPLOADS, HeldTrack, TrackShelf
 from bi2scope.server.wire_tf import TrackComparison, TrackInfo, TrackList, TrackMatrix
@@ -52,21 +54,16 @@ def delete_track(request: Request, track_id: TrackId) -> Response:
     return json(shelf_of(request).remove(track_id))
 
 
-@router.get("/celltypes/{cell_type:path}/tf", response_model=TrackComparison)
+@table_routes(router, "/celltypes/{cell_type:path}/tf", TrackComparison)
 def get_comparison(
-    request: Request, comparisons: Compared, cell_type: str, query: Annotated[HeldTrackQuery, Query()]
-) -> Response:
-    """A track that the service holds beside the cumulative scores of one cell type."""
-    held = shelf_of(request).get(query.track)
-    return json(tf_answers.compare_track(comparisons, cell_type, query, held))
-
-
-@router.get("/celltypes/{cell_type:path}/tf.csv", response_class=StreamingResponse, responses=CSV)
-def get_comparison_csv(
-    request: Request, comparisons: Compared, cell_type: str, query: Annotated[HeldTrackQuery, Query()]
-) -> Response:
-    """The same comparison as CSV."""
-    return comparison_csv(comparisons, cell_type, query, shelf_of(request).get(query.track), None)
+    request: Request,
+    comparisons: Compared,
+    cell_type: str,
+    query: Annotated[HeldTrackQuery, Query()],
+    most: int | None,
+) -> Answer:
+    """A track that the service holds beside the cumulative scores of one cell type, for every peak."""
+    return comparison_answer(comparisons, cell_type, query, shelf_of(request).get(query.track), None)
 
 
 @router.post(
@@ -80,37 +77,44 @@ async def post_track(
 ) -> Response:
     """An uploaded BED file beside the cumulative scores of one cell type; the file is not kept."""
     held, blacklist = await uploaded(request)
+    chosen = chosen_columns("json", query.columns)
     return await run_in_threadpool(
-        lambda: json(tf_answers.compare_track(comparisons, cell_type, query, held, blacklist))
+        lambda: answered(comparison_answer(comparisons, cell_type, query, held, blacklist), "json", chosen)
     )
 
 
 @router.post(
-    "/celltypes/{cell_type:path}/tf.csv",
-    response_class=StreamingResponse,
+    "/celltypes/{cell_type:path}/tf.{ending}",
+    response_class=Response,
     responses={**CSV, **TOO_LARGE},
     openapi_extra=uploads.FORM_WITH_BLACKLIST,
 )
-async def post_track_csv(
-    request: Request, comparisons: Compared, cell_type: str, query: Annotated[TrackQuery, Query()]
+async def post_track_as(
+    request: Request,
+    comparisons: Compared,
+    cell_type: str,
+    ending: Literal["csv", "arrow"],
+    query: Annotated[TrackQuery, Query()],
 ) -> Response:
-    """The same comparison as CSV: every peak with the track's signal, its cumulative scores and accessibility."""
+    """The same comparison as CSV or Arrow: every peak with the track's signal, cumulative scores and accessibility."""
     held, blacklist = await uploaded(request)
-    return await run_in_threadpool(lambda: comparison_csv(comparisons, cell_type, query, held, blacklist))
+    chosen = chosen_columns(ending, query.columns)
+    return await run_in_threadpool(
+        lambda: answered(comparison_answer(comparisons, cell_type, query, held, blacklist), ending, chosen)
+    )
 
 
-@router.get("/tf/matrix", response_model=TrackMatrix)
-def get_matrix(request: Request, comparisons: Compared, query: Annotated[MatrixQuery, Query()]) -> Response:
+@table_routes(router, "/tf/matrix", TrackMatrix)
+def get_matrix(
+    request: Request, comparisons: Compared, query: Annotated[MatrixQuery, Query()], most: int | None
+) -> Answer:
     """One measure of the tracks that the service holds in the cell types, with false discovery rates."""
-    return json(tf_answers.track_matrix(comparisons, shelf_of(request), query))
-
-
-@router.get("/tf/matrix.csv", response_class=StreamingResponse, responses=CSV)
-def get_matrix_csv(request: Request, comparisons: Compared, query: Annotated[MatrixQuery, Query()]) -> Response:
-    """The same table as CSV, a row for each cell type and track."""
     matrix = tf_answers.track_matrix(comparisons, shelf_of(request), query)
-    name = exports.attachment("bi2scope", "tf", "matrix", matrix.measure)
-    return csv(exports.matrix_csv(comparisons.catalogue.reader, matrix), name)
+    return Answer(
+        lambda: matrix,
+        lambda: tf_tables.matrix_table(comparisons.catalogue, matrix),
+        ("bi2scope", "tf", "matrix", matrix.measure),
+    )
 
 
 async def uploaded(request: Request) -> tuple[HeldTrack, HeldTrack | None]:
@@ -120,11 +124,14 @@ async def uploaded(request: Request) -> tuple[HeldTrack, HeldTrack | None]:
     return HeldTrack.of(*files["file"]), HeldTrack.of(*blacklist) if blacklist else None
 
 
-def comparison_csv(
+def comparison_answer(
     comparisons: Comparisons, cell_type: str, query: TrackQuery, held: HeldTrack, blacklist: HeldTrack | None
-) -> Response:
-    """One comparison as a CSV file."""
+) -> Answer:
+    """One comparison, in any of the formats of a table."""
     comparison = tf_answers.compare_track(comparisons, cell_type, query, held, blacklist)
-    scores = celltypes.peak_scores(comparisons.catalogue, cell_type, query)
-    named = exports.attachment("bi2scope", "tf", scores.cell_type, held.name)
-    return csv(exports.track_csv(comparisons.catalogue.reader, scores, comparison), named)
+
+    def table() -> Table:
+        scores = celltypes.peak_scores(comparisons.catalogue, cell_type, query)
+        return tf_tables.track_table(comparisons.catalogue, query, scores, comparison)
+
+    return Answer(lambda: comparison, table, ("bi2scope", "tf", comparison.cell_type, held.name))

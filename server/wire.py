@@ -4,18 +4,21 @@ The dashboard imports this module and its neighbours ``wire_*`` of the server, a
 one list per column, all of one length, in the row order stated. Coordinates are 0-based, half-open; distances are in
 base pairs.
 
-The address of each body (``.csv`` after the path gives the same rows as CSV)::
+The address of each body. All but health and dataset are tables: ``.json`` after their path changes nothing, ``.csv``
+and ``.arrow`` give their rows, ``.bedpe``, ``.interact`` and ``.longrange`` pairs of a gene and a peak::
 
     GET  /api/v1/health                                        Health
     GET  /api/v1/dataset                                       DatasetInfo
     GET  /api/v1/cells?cell_type=&prefix=&sort=&quality=&offset=&limit=
                                                                CellPage
     GET  /api/v1/embedding                                     Embedding
-    GET  /api/v1/cells/{cell_id}/links[.csv]?threshold=&top_k=&chromosome=&gene=&layer=&head=&limit=
+    GET  /api/v1/cells/{cell_id}/links?threshold=&top_k=&layer=&head=&chromosome=&gene=&gene_region=
+             &peak=&region=&order=&limit=&columns=
                                                                LinkTable
     GET  /api/v1/cells/{cell_id}/heatmap?threshold=&top_k=&layer=&head=&width=&height=
-             &gene_start=&gene_stop=&peak_start=&peak_stop=    Heatmap
-    GET  /api/v1/celltypes/{cell_type}/scores[.csv]?threshold=&top_k=&layer=&head=&control=   (control: not of .csv)
+             &gene_start=&gene_stop=&peak_start=&peak_stop=&gene_region=&peak_region=&columns=
+                                                               Heatmap
+    GET  /api/v1/celltypes/{cell_type}/scores?threshold=&top_k=&layer=&head=&control=&columns=
                                                                PeakScores
 
 Those of TF-binding tracks stand in :mod:`bi2scope.server.wire_tf`, those of genes and peaks in
@@ -26,7 +29,7 @@ Any error, of any status, has the body :class:`ErrorBody`.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -34,10 +37,24 @@ Definition = Literal["links", "score", "weight"]
 """Cumulative score of a peak: the sum over surviving links of 1, of the score, or of the weight."""
 
 
+AnyHead = int | Literal["mean", "max"]
+"""A head of a layer, or the mean or the highest over all of its heads."""
+
+
 class Wire(BaseModel):
     """Base of every body: unknown keys are refused, values cannot be changed."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def _columns_may_be_chosen(schema: dict[str, Any]) -> None:
+    schema.pop("required", None)
+
+
+class WireColumns(Wire):
+    """Base of the columns of a table: all are there unless ``columns`` of the request chose some."""
+
+    model_config = ConfigDict(json_schema_extra=_columns_may_be_chosen)
 
 
 class ErrorDetail(Wire):
@@ -187,7 +204,7 @@ class DatasetInfo(Wire):
     notes: list[str] = Field(description="What reading the data changed")
 
 
-class CellSummary(Wire):
+class CellSummary(WireColumns):
     """One cell."""
 
     cell_id: str
@@ -207,7 +224,7 @@ class CellPage(Wire):
     cells: list[CellSummary]
 
 
-class Embedding(Wire):
+class Embedding(WireColumns):
     """Two-dimensional embedding of every cell; columns of length n_cells, in the order of the data set."""
 
     method: str
@@ -217,8 +234,8 @@ class Embedding(Wire):
     y: list[float]
 
 
-class LinkColumns(Wire):
-    """Links, by gene in genome order and then by rank."""
+class LinkColumns(WireColumns):
+    """Links, by gene in genome order and then by rank unless another order was asked for."""
 
     gene_id: list[str]
     gene_name: list[str]
@@ -246,7 +263,7 @@ class LinkTable(Wire):
     cell_id: str
     cell_type: str
     layer: int
-    head: int
+    head: AnyHead
     threshold: float
     top_k: int | None
     chromosome: str | None
@@ -269,7 +286,7 @@ class HeatmapChromosome(Wire):
     peak_stop: int
 
 
-class HeatmapBins(Wire):
+class HeatmapBins(WireColumns):
     """Bins that hold a link, by row and then by column; the columns describe the link of highest score of each."""
 
     row: list[int]
@@ -295,7 +312,7 @@ class Heatmap(Wire):
     cell_id: str
     cell_type: str
     layer: int
-    head: int
+    head: AnyHead
     threshold: float
     top_k: int | None
     truncated: bool
@@ -314,7 +331,7 @@ class Heatmap(Wire):
     bins: HeatmapBins
 
 
-class PeakScores(Wire):
+class PeakScores(WireColumns):
     """Cumulative scores of every peak in one cell type; columns of length n_peaks, in genome order."""
 
     cell_type: str

@@ -1,13 +1,15 @@
 """Bodies about genes and peaks: names to choose from, and links beyond a single cell's table.
 
-The address of each (``.csv`` after the path gives the same rows as CSV)::
+The address of each; all but ``why`` are tables, whose rows other endings give (:mod:`bi2scope.server.wire`)::
 
     GET  /api/v1/genes?query=&limit=                           GeneNames
     GET  /api/v1/peaks?query=&limit=                           PeakNames
-    GET  /api/v1/celltypes/{cell_type}/map[.csv]?gene=&peak=&region=&layer=&head=&limit=
+    GET  /api/v1/celltypes/{cell_type}/map?gene=&peak=&region=&layer=&head=&limit=
                                                                RegulatoryMap
-    GET  /api/v1/celltypes/{cell_type}/genes/{gene}/links[.csv]?threshold=&top_k=&layer=&head=&limit=
+    GET  /api/v1/celltypes/{cell_type}/genes/{gene}/links?threshold=&top_k=&layer=&head=&limit=
                                                                GeneLinks
+    GET  /api/v1/celltypes/{cell_type}/peaks/{peak}/links?threshold=&top_k=&layer=&head=&limit=
+                                                               PeakLinks
     GET  /api/v1/cells/{cell_id}/why?gene=&peak=&layer=&head=  Why
 """
 
@@ -15,10 +17,10 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from bi2scope.server.wire import Wire
+from bi2scope.server.wire import Wire, WireColumns
 
 
-class GeneColumns(Wire):
+class GeneColumns(WireColumns):
     """Genes, the best match first."""
 
     gene_id: list[str]
@@ -39,7 +41,7 @@ class GeneNames(Wire):
     genes: GeneColumns
 
 
-class PeakColumns(Wire):
+class PeakColumns(WireColumns):
     """Peaks, the best match first."""
 
     peak: list[str]
@@ -57,7 +59,7 @@ class PeakNames(Wire):
     peaks: PeakColumns
 
 
-class MapColumns(Wire):
+class MapColumns(WireColumns):
     """Pairs of a gene and a peak, by gene and then by peak, in genome order."""
 
     gene_id: list[str]
@@ -93,12 +95,15 @@ class RegulatoryMap(Wire):
     pairs: MapColumns
 
 
-class GeneLinkColumns(Wire):
-    """Links of one gene, by cell in the order of the data set and then by rank."""
+class AcrossColumns(WireColumns):
+    """Links of one gene, or to one peak, by cell in the order of the data set and then by rank, or by gene."""
 
+    cell_id: list[str]
     gene_id: list[str]
     gene_name: list[str]
-    cell_id: list[str]
+    gene_chrom: list[str]
+    gene_tss: list[int]
+    gene_strand: list[str]
     peak: list[str]
     peak_chrom: list[str]
     peak_start: list[int]
@@ -124,7 +129,25 @@ class GeneLinks(Wire):
     n_links: int = Field(description="Links that survive, whether or not they are all returned")
     truncated: bool = Field(description="Links that would survive were cut off at k_max and cannot be worked out")
     limited: bool = Field(description="Fewer are returned than survive, because of `limit`")
-    links: GeneLinkColumns
+    links: AcrossColumns
+
+
+class PeakLinks(Wire):
+    """Links to one peak in every cell of a type that survive threshold and k."""
+
+    cell_type: str
+    peak: str
+    layer: int
+    head: int
+    threshold: float
+    top_k: int | None
+    n_cells: int = Field(description="Cells of the type")
+    n_cells_open: int = Field(description="Cells of the type with a non-zero count of the peak")
+    n_cells_linked: int = Field(description="Cells of the type with at least one link to the peak")
+    n_links: int = Field(description="Links that survive, whether or not they are all returned")
+    truncated: bool = Field(description="Links that would survive were cut off at k_max and cannot be worked out")
+    limited: bool = Field(description="Fewer are returned than survive, because of `limit`")
+    links: AcrossColumns
 
 
 class RivalColumns(Wire):

@@ -12,6 +12,12 @@ SUMS = "links, score, weight: sums over the type's cells and their genes, over s
 LIFT = "lift: score over what n_open predicts, the chromosome's sum of score shared out in proportion to n_open"
 RANK = "rank: by score, 1 is the highest, equal scores share a rank"
 
+MEANING = (
+    "n_cells: cells with the link; n_both: cells in which gene and peak both have a count",
+    "mean_score, mean_weight: over the cells with the link",
+)
+"""What the counts and means of a regulatory map are."""
+
 
 def origin_lines(attributes: StoreAttributes) -> list[str]:
     """Program, data set and model."""

@@ -10,17 +10,13 @@ from pathlib import Path
 from typing import BinaryIO, Literal, cast, get_args
 
 from bi2scope.data.errors import InputError
-from bi2scope.data.exchange.arrow import arrow_stream
-from bi2scope.data.exchange.bedpe import bedpe_stream
-from bi2scope.data.exchange.csv import csv_head, csv_rows
 from bi2scope.data.exchange.h5ad import write_h5ad
-from bi2scope.data.exchange.interact import interact_stream
 from bi2scope.data.exchange.links import links_table
-from bi2scope.data.exchange.longrange import longrange_stream
 from bi2scope.data.exchange.map import map_table
 from bi2scope.data.exchange.parquet import write_parquet
 from bi2scope.data.exchange.peaks_table import peaks_table
 from bi2scope.data.exchange.selection import Part, Table
+from bi2scope.data.exchange.streams import STREAMS
 from bi2scope.data.files import replacing, require_absent
 
 Kind = Literal["links", "map", "peaks"]
@@ -35,24 +31,6 @@ FITTING: Mapping[Kind, tuple[Format, ...]] = {
 }
 """The formats that each table can be written in."""
 
-
-def csv_table(table: Table) -> Iterator[bytes]:
-    """A table as CSV in pieces (:mod:`bi2scope.data.exchange.csv`)."""
-    first = next(table.blocks)
-    yield csv_head(table.comments, first)
-    yield from csv_rows(first)
-    for block in table.blocks:
-        yield from csv_rows(block)
-
-
-STREAMS: Mapping[str, Callable[[Table], Iterator[bytes]]] = {
-    "csv": csv_table,
-    "arrow": arrow_stream,
-    "bedpe": bedpe_stream,
-    "interact": interact_stream,
-    "longrange": longrange_stream,
-}
-"""Formats that are written from the first byte to the last: a file may be gzipped, or go to standard output."""
 
 WRITERS: Mapping[str, Callable[[Table, Path], None]] = {"parquet": write_parquet, "h5ad": write_h5ad}
 """Formats that need a file."""

@@ -9,6 +9,7 @@ import pandas as pd
 
 from bi2scope.data.errors import InputError
 from bi2scope.data.exchange.columns import Columns, repeated
+from bi2scope.data.exchange.comments import MEANING
 from bi2scope.data.exchange.places import Places
 from bi2scope.data.exchange.scan import scanned_pairs
 from bi2scope.data.exchange.selection import Part, Table
@@ -17,11 +18,6 @@ from bi2scope.data.store import halves
 
 BLOCK_ROWS = 1 << 18
 """Pairs that are read of a stored map at a time; a single gene may have more."""
-
-MEANING = (
-    "n_cells: cells with the link; n_both: cells in which gene and peak both have a count",
-    "mean_score, mean_weight: over the cells with the link",
-)
 
 
 def map_table(part: Part) -> Table:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import numpy.typing as npt
 
 from bi2scope.data.attention import Ints
 from bi2scope.data.exchange.columns import Column, Lazy, coded, narrow, picked
 from bi2scope.data.regions import tss
-from bi2scope.data.store.reader import StoreReader
+
+if TYPE_CHECKING:
+    from bi2scope.data.store.reader import StoreReader
 
 
 class Places:

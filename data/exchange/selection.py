@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +14,9 @@ from bi2scope.data.attention import Cut
 from bi2scope.data.errors import NotFoundError
 from bi2scope.data.exchange.columns import Columns
 from bi2scope.data.exchange.comments import cut_lines, origin_lines
-from bi2scope.data.store.reader import StoreReader
+
+if TYPE_CHECKING:
+    from bi2scope.data.store.reader import StoreReader
 
 
 @dataclass(frozen=True)

@@ -130,8 +130,8 @@ class StoredLinks:
         self._rna, self._atac, self.kind = rna, atac, kind
         self.floor = floor
 
-    def cell(self, cell: int) -> CellAttention:
-        """The kept links of one cell.
+    def cell(self, cell: int, top_k: int | None = None) -> CellAttention:
+        """The kept links of one cell, or those up to a rank; only these are read.
 
         Raises
         ------
@@ -140,7 +140,8 @@ class StoredLinks:
         """
         from bi2scope.data.store import decoding
 
-        stored, depth = self.stored(cell)
+        stored, depth = self.stored(cell, top_k)
+        stored = stored._replace(n_links=np.minimum(stored.n_links, depth).astype(stored.n_links.dtype, copy=False))
         row_start, peak, bits, sound = decoding.by_row(stored, depth)
         if not sound:
             raise ValueError("a link points beyond its own peaks")

@@ -193,8 +193,8 @@ class StoreReader:
                 peak_count=self._atac.data(cell),
             )
 
-    def attention(self, cell: int, layer: int = 0, head: int = 0) -> CellAttention:
-        """The kept links of one cell in one layer and head.
+    def attention(self, cell: int, layer: int = 0, head: int = 0, top_k: int | None = None) -> CellAttention:
+        """The kept links of one cell in one layer and head; with ``top_k`` those up to that rank, and no more is read.
 
         Raises
         ------
@@ -206,7 +206,7 @@ class StoreReader:
         self._check_cell(cell)
         links = self.stored_links(layer, head)
         with intact(self.path, f"{schema.links_path(layer, head)}, cell {cell}"):
-            return links.cell(cell)
+            return links.cell(cell, top_k)
 
     def attention_for(self, cell: int, cut: Cut, layer: int = 0, head: int = 0) -> CellAttention:
         """Attention of one cell that holds all links that survive a cut, if there is any way to have them.
@@ -214,7 +214,7 @@ class StoreReader:
         Those that are kept, when they suffice; else, in the first layer, all that the cut asks for, recomputed from the
         factors. In deeper layers, and in stores without factors, the kept links remain, and say ``truncated``.
         """
-        kept = self.attention(cell, layer, head)
+        kept = self.attention(cell, layer, head, cut.top_k)
         if layer or not kept.cut_off(cut) or self.recompute is None:
             return kept
         return self.recompute.attention(self.graph(cell), cut.top_k, head)

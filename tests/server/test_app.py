@@ -32,15 +32,16 @@ def test_importing_the_service_loads_neither_the_model_nor_the_screen() -> None:
     assert "fastapi" in loaded
 
 
+TABLES = (
+    "cells", "embedding", "cells/{cell_id}/links", "cells/{cell_id}/heatmap", "celltypes/{cell_type}/scores",
+    "celltypes/{cell_type}/tf", "tf/matrix", "genes", "peaks", "celltypes/{cell_type}/map",
+    "celltypes/{cell_type}/genes/{gene}/links", "celltypes/{cell_type}/peaks/{peak}/links",
+)  # fmt: skip
 OF_A_STORE = (
-    "health", "dataset", "cells", "embedding", "cells/{cell_id}/links", "cells/{cell_id}/links.csv",
-    "cells/{cell_id}/heatmap", "celltypes/{cell_type}/scores", "celltypes/{cell_type}/scores.csv",
-    "celltypes/{cell_type}/tf", "celltypes/{cell_type}/tf.csv", "tracks", "tracks/{track_id}", "tf/matrix",
-    "tf/matrix.csv", "genes", "peaks", "celltypes/{cell_type}/map",
-    "cells/{cell_id}/profile", "celltypes/{cell_type}/profile",
-    "cells/{cell_id}/why", "celltypes/{cell_type}/map.csv", "celltypes/{cell_type}/genes/{gene}/links",
-    "celltypes/{cell_type}/genes/{gene}/links.csv", "celltypes/{cell_type}/difference/peaks",
-    "celltypes/{cell_type}/difference/peaks.csv", "celltypes/{cell_type}/difference/genes",
+    "health", "dataset", *TABLES, *(f"{path}.{{ending}}" for path in TABLES), "tracks", "tracks/{track_id}",
+    "cells/{cell_id}/profile", "celltypes/{cell_type}/profile", "cells/{cell_id}/why",
+    "celltypes/{cell_type}/difference/peaks", "celltypes/{cell_type}/difference/peaks.csv",
+    "celltypes/{cell_type}/difference/genes",
     "celltypes/{cell_type}/difference/genes.csv", "cells/{cell_id}/neighbours", "cells/scores", "cells/scores.csv",
     "cells/difference/peaks", "cells/difference/peaks.csv", "cells/difference/genes", "cells/difference/genes.csv",
 )  # fmt: skip

@@ -13,17 +13,7 @@ from bi2scope.data import errors as tree
 from bi2scope.data.store.reader import StoreReader
 from bi2scope.server.app import create_app
 from bi2scope.server.errors import STATUS, UploadTooLargeError, status_of
-from bi2scope.server.params import (
-    WANTED,
-    CellsQuery,
-    HeatmapQuery,
-    HeldTrackQuery,
-    LinksQuery,
-    MapQuery,
-    MatrixQuery,
-    NamesQuery,
-    ScoresQuery,
-)
+from bi2scope.server.params import WANTED, Query
 from bi2scope.server.settings import Settings
 
 
@@ -127,18 +117,14 @@ def test_an_empty_parameter_is_an_absent_one(service: Service, reader: StoreRead
     assert service.json(path, top_k="", chromosome="", gene="", limit="") == service.json(path)
 
 
+def queries(base: type[Query] = Query) -> set[type[Query]]:
+    return {base}.union(*(queries(each) for each in base.__subclasses__()))
+
+
 def test_every_parameter_says_what_it_takes() -> None:
-    fields = {
-        **LinksQuery.model_fields,
-        **HeatmapQuery.model_fields,
-        **HeldTrackQuery.model_fields,
-        **MatrixQuery.model_fields,
-        **ScoresQuery.model_fields,
-        **NamesQuery.model_fields,
-        **MapQuery.model_fields,
-    }
-    assert {*fields, *CellsQuery.model_fields} == set(WANTED)
-    for name, field in [*fields.items(), *CellsQuery.model_fields.items()]:
+    fields = [(name, field) for query in queries() for name, field in query.model_fields.items()]
+    assert {name for name, _ in fields} == set(WANTED)
+    for name, field in fields:
         assert (field.description or "").endswith(WANTED[name])
 
 

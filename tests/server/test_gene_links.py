@@ -14,7 +14,7 @@ from bi2scope.data.store.reader import StoreReader
 from bi2scope.server.app import create_app
 from bi2scope.server.cells import take_rows
 from bi2scope.server.settings import Settings
-from bi2scope.server.wire_genes import GeneLinkColumns, GeneLinks
+from bi2scope.server.wire_genes import AcrossColumns, GeneLinks
 
 TYPE = "CD4 naive"
 CUTS: list[dict[str, Any]] = [
@@ -81,7 +81,7 @@ def test_the_csv_has_the_rows_of_the_json(service: Service, asked: dict[str, Any
     body, answer = service.json(path, **asked), service.get(f"{path}.csv", **asked)
     assert answer.status_code == 200
     table = pd.read_csv(io.StringIO(answer.text), comment="#")
-    assert list(table.columns) == ["cell_type", *GeneLinkColumns.model_fields]
+    assert list(table.columns) == ["cell_type", *AcrossColumns.model_fields]
     assert {name: table[name].tolist() for name in body["links"]} == body["links"]
     assert body["limited"] == ("limit" in asked)
     assert len(table) == (4 if "limit" in asked else body["n_links"])

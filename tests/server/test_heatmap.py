@@ -11,9 +11,9 @@ from service import Service
 from bi2scope.data.attention import Cut
 from bi2scope.data.store.reader import StoreReader
 from bi2scope.server.catalogue import Catalogue
-from bi2scope.server.columns import to_json
 from bi2scope.server.heatmap import Axis, best_per_bin, heatmap
 from bi2scope.server.params import HeatmapQuery
+from bi2scope.server.tabular import TableBody
 from bi2scope.server.wire import Heatmap
 
 
@@ -67,8 +67,9 @@ def test_bins_agree_with_a_recount(catalogue: Catalogue, data: st.DataObject) ->
         peak_start=peak_start,
         peak_stop=data.draw(st.none() | st.integers(peak_start + 1, n_peaks + 5)),
     )
-    raw = heatmap(catalogue, str(catalogue.reader.cells.index[cell]), query)
-    body = Heatmap.model_validate_json(to_json(raw))
+    raw = heatmap(catalogue, str(catalogue.reader.cells.index[cell]), query).body()
+    assert isinstance(raw, TableBody)
+    body = Heatmap.model_validate_json(raw.written(None))
     assert_bins(catalogue.reader, cell, body)
     assert (body.gene_start, body.gene_stop) == (gene_start, min(query.gene_stop or n_genes, n_genes))
     assert (body.peak_start, body.peak_stop) == (peak_start, min(query.peak_stop or n_peaks, n_peaks))

@@ -145,14 +145,14 @@ def test_a_request_that_has_begun_ends_with_the_old_file(
     begun, replaced = threading.Event(), threading.Event()
     from bi2scope.server import app as routes
 
-    original = routes.cells.link_table
+    original = routes.cell_links.link_table
 
     def slow(*arguments: object) -> object:
         begun.set()
         assert replaced.wait(20)
         return original(*arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr("bi2scope.server.app.cells.link_table", slow)
+    monkeypatch.setattr("bi2scope.server.app.cell_links.link_table", slow)
 
     async def both() -> tuple[httpx.Response, httpx.Response]:
         transport = httpx.ASGITransport(app=replaceable.app)

@@ -20,9 +20,10 @@ from bi2scope.data.attention import Cut
 from bi2scope.data.errors import ConfigurationError, InputError, NotFoundError
 from bi2scope.data.exchange import links as links_module
 from bi2scope.data.exchange.bedpe import HEADER
-from bi2scope.data.exchange.export import FITTING, STREAMS, TABLES, Kind, Target, export
+from bi2scope.data.exchange.export import FITTING, TABLES, Kind, Target, export
 from bi2scope.data.exchange.interact import COLUMNS
 from bi2scope.data.exchange.selection import Part, Selection
+from bi2scope.data.exchange.streams import STREAMS
 from bi2scope.data.store.reader import StoreReader
 from bi2scope.server.app import create_app
 from bi2scope.server.settings import Settings
