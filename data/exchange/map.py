@@ -39,7 +39,9 @@ def map_table(part: Part) -> Table:
             f"those of a score above {attributes.floor:g} and of rank 1 to {attributes.k_max}.",
             "Ask for less, or precompute with another --k-max or --floor.",
         )
-    least = "pairs: those linked in 1 of 100 of a type's cells, rounded up, or more"
+    least = (
+        "pairs: those linked in 1 of 100 of a type's cells, rounded up, or more; in 2 at least, of more than 20 cells"
+    )
     return part.table("map", (*part.comments(False), least, *MEANING), _blocks(part))
 
 

@@ -186,7 +186,7 @@ def add_cell(cell, depth, cut, tables, total):  # type: ignore[no-untyped-def]
 
 @compiled
 def by_row(cell, depth):  # type: ignore[no-untyped-def]
-    """All links of a cell, row by row.
+    """The links of a cell up to a rank, row by row.
 
     Returns
     -------
@@ -198,7 +198,7 @@ def by_row(cell, depth):  # type: ignore[no-untyped-def]
     start, to = rank_starts(cell.n_links, depth), 0
     for row in range(len(cell.n_links)):
         here = np.uint16(0)
-        for rank in range(cell.n_links[row]):
+        for rank in range(min(cell.n_links[row], depth)):
             at = start[rank]
             start[rank] = at + 1
             if peak[at] >= len(own_peaks):

@@ -20,11 +20,14 @@ from bi2scope.data.store import halves, schema
 from bi2scope.data.store.across import Asked, Found
 from bi2scope.data.store.growing import GrowingArray
 from bi2scope.data.store.links import RankedLinks, StoredLinks
-from bi2scope.data.store.regulatory import TypeCells, chromosome_passes
+from bi2scope.data.store.regulatory import TypeCells
 from bi2scope.data.store.tables import write_array
 from bi2scope.data.store.transposed import MOST_ENTRIES, StoredTransposed, runs_within
 
 INDEX_CHUNK = 1 << 15
+
+WAITING_LINKS = 1 << 24
+"""Links that are in memory at a time, unless one chromosome has more."""
 
 Bits = npt.NDArray[np.uint16]
 
@@ -80,7 +83,7 @@ def write_index(group: h5py.Group, links: StoredLinks, of: TypeCells, peak_chrom
         GrowingArray(group, key, kind, INDEX_CHUNK) for key, kind in (("peak", dtype), ("step", np.dtype("<u2")))
     )
     first_peak = bounds[peak_chromosome]
-    for runs in chromosome_passes(of.gene_chromosome, int(n_links.sum()), len(peak_chromosome)):
+    for runs in chromosome_passes(of.gene_chromosome, int(n_links.sum())):
         filled = _Filling(of, n_links, (runs[0][0], runs[-1][1]), dtype)
         for cell, rows in zip(of.cells, _rows(of), strict=True):
             filled.add(links.ranked(int(cell)), of.rna.indices[rows], first_peak)
@@ -102,6 +105,29 @@ def _write_row_lengths(group: h5py.Group, links: StoredLinks, of: TypeCells) -> 
     per_gene = np.bincount(of.rna.indices, n_links, of.rna.shape[1]).astype(np.int64)
     write_array(group, schema.OFFSET, np.concatenate([[0], np.cumsum(per_gene)]).astype("<i8"))
     return n_links
+
+
+def chromosome_passes(chromosome: Ints, n_links: int) -> Iterator[list[tuple[int, int]]]:
+    """Runs of genes by chromosome, in groups that one pass over the cells takes.
+
+    Parameters
+    ----------
+    chromosome
+        ``(n_genes,)`` codes, non-decreasing.
+    n_links
+        Links of all chromosomes together.
+    """
+    starts = np.flatnonzero(np.diff(chromosome, prepend=-1))
+    runs = list(zip(starts.tolist(), [*starts[1:].tolist(), len(chromosome)], strict=True))
+    per_pass = max(1, int(len(runs) * WAITING_LINKS / max(n_links, 1)))
+    group: list[tuple[int, int]] = []
+    for run in runs:
+        if len(group) == per_pass:
+            yield group
+            group = []
+        group.append(run)
+    if group:
+        yield group
 
 
 class _Filling:

@@ -96,17 +96,14 @@ DEFINITIONS: Final = ("links", "score", "weight")
 
 UNITS: Final = {"links": 1, "score": SCORE_UNIT, "weight": WEIGHT_UNIT}
 
-MAP_ARRAYS: Final[dict[str, np.dtype[Any]]] = {
-    "peak": np.dtype("<u4"),
-    "n_cells": np.dtype("<u4"),
-    "n_both": np.dtype("<u4"),
-    "score": np.dtype("<u2"),
-    "weight": np.dtype("<u2"),
-}
+MAP_KEYS: Final = ("peak", "n_cells", "n_both", "score", "weight")
 GENE_OFFSET: Final = "gene_offset"
 LEAST_CELLS: Final = "least_cells"
 MAP_LEAST_SHARE: Final = 0.01
 """Pairs linked in fewer of a type's cells than this share are left out of its map."""
+
+MAP_FEW_CELLS: Final = 20
+"""Of a type of more cells, so are pairs that are linked in a single one."""
 
 LAST: Final = "last"
 """Of a layer with factors, all that is kept by gene: the last kept link of each row that was cut short."""
@@ -175,6 +172,13 @@ def count_dtype(counts: Iterable[npt.NDArray[Any]]) -> np.dtype[Any]:
             return np.dtype("<f4")
         largest = max(largest, float(block.max(initial=0)))
     return next((kind for kind in map(np.dtype, ("|u1", "<u2")) if largest <= np.iinfo(kind).max), np.dtype("<f4"))
+
+
+def map_arrays(n_cells: int) -> dict[str, np.dtype[Any]]:
+    """Types of the arrays of a regulatory map over so many cells."""
+    cells = np.dtype("<u2") if n_cells < 1 << 16 else np.dtype("<u4")
+    types = (np.dtype("<u4"), cells, cells, np.dtype("<u2"), np.dtype("<u2"))
+    return dict(zip(MAP_KEYS, types, strict=True))
 
 
 @dataclass(frozen=True)

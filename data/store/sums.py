@@ -13,6 +13,7 @@ from bi2scope.data.store.gene_index import write_index, write_last
 from bi2scope.data.store.histogram_writer import worth_counting, write_histogram
 from bi2scope.data.store.links import StoredCounts, StoredLinks
 from bi2scope.data.store.null import CellPlaces, null_sums, write_null
+from bi2scope.data.store.pairs import PairSources
 from bi2scope.data.store.regulatory import TypeCells, write_map
 
 SumKind = Literal["histogram", "null", "map", "across"]
@@ -77,7 +78,8 @@ def write_sums(
     elif kind == "null":
         write_null(group, null_sums(links, of.cells, sources.counts[0], sources.places))
     elif kind == "map":
-        write_map(group, links, of)
+        codes = sources.places.gene_chromosome, sources.places.peak_chromosome
+        write_map(group, PairSources(links, *sources.counts, *codes), of.cells)
     elif layer == 0 and sources.factors:
         write_last(group, links, of)
     else:

@@ -5,15 +5,17 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from stores import RandomModel, tiny_attributes, tiny_multiome, write_store
+from stores import RandomModel, tiny_attributes, tiny_multiome, tiny_store, write_store
 
 from bi2scope.data.attention import Cut
 from bi2scope.data.errors import NotFoundError
 from bi2scope.data.graph import cell_graph
-from bi2scope.data.store import packed, regulatory
+from bi2scope.data.store import gene_index, pairs
 from bi2scope.data.store.cells_table import Embedding
+from bi2scope.data.store.gene_index import chromosome_passes
+from bi2scope.data.store.pairs import PairSources, linked_pairs
 from bi2scope.data.store.reader import StoreReader
-from bi2scope.data.store.regulatory import chromosome_passes, least_cells, linked_pairs
+from bi2scope.data.store.regulatory import least_cells
 from bi2scope.data.store.writer import StoreWriter
 
 K_MAX = 9
@@ -63,29 +65,59 @@ def test_the_map_is_sliced_by_genes_and_peaks(store: StoreReader) -> None:
         store.regulatory_map("B")
 
 
-def test_pairs_under_a_cut_are_those_of_its_links(store: StoreReader) -> None:
-    cells, cut = store.cells_of("B cell"), Cut(0.9, 4)
-    genes_of = [store.graph(int(cell)).gene_index for cell in cells]
-    found = linked_pairs(store.stored_links(0, 0), cells, genes_of, 300, cut, (20, 70))
-    links = every_link(store, cells, 0, cut)
-    wanted = links[links["gene"].between(20, 69)].groupby(["gene", "peak"]).size()
-    assert list(zip(found.gene, found.peak, strict=True)) == wanted.index.tolist()
-    np.testing.assert_array_equal(found.n_cells, wanted)
+@pytest.mark.parametrize("counter_bytes", [1 << 28, 12 * 200, 1])
+def test_pairs_under_a_cut_are_those_of_its_links(
+    store: StoreReader, monkeypatch: pytest.MonkeyPatch, counter_bytes: int
+) -> None:
+    """However many genes are counted at a time."""
+    monkeypatch.setattr(pairs, "COUNTER_BYTES", counter_bytes)
+    monkeypatch.setattr(pairs, "CELLS_AT_A_TIME", 5 if counter_bytes == 1 else 1 << 13)
+    cells, cut, places = store.cells_of("B cell"), Cut(0.7, 6), store.places
+    sources = PairSources(store.stored_links(0, 0), *store.counts, places.gene_chromosome, places.peak_chromosome)
+    links = every_link(store, cells, 0, cut).groupby(["gene", "peak"])[["score", "weight"]].agg(["count", "sum"])
+    for least in (1, 3):
+        found = list(linked_pairs(sources, cells, cut, least))
+        assert (len(found) == 1) == (counter_bytes == 1 << 28)
+        key, n_cells, n_both, score, weight = (
+            np.concatenate(parts)
+            for parts in zip(
+                *((np.stack([p.gene, p.peak], axis=1), p.n_cells, p.n_both, p.score, p.weight) for p in found),
+                strict=True,
+            )
+        )
+        wanted = links[links[("score", "count")] >= least]
+        assert [tuple(row) for row in key] == wanted.index.tolist()
+        np.testing.assert_array_equal(n_cells, wanted[("score", "count")])
+        np.testing.assert_allclose(score / 4096, wanted[("score", "sum")], atol=2e-4 * len(cells))
+        np.testing.assert_allclose(weight / 65536, wanted[("weight", "sum")], atol=3e-5 * len(cells))
+        graphs = [store.graph(int(cell)) for cell in cells]
+        for (gene, peak), both in list(zip(key, n_both, strict=True))[::31]:
+            assert both == sum(gene in one.gene_index and peak in one.peak_index for one in graphs)
 
 
-def test_rare_pairs_are_left_out_of_large_types_alone() -> None:
-    assert [least_cells(n) for n in (0, 1, 100, 101, 480, 5_000)] == [1, 1, 1, 2, 5, 50]
+def test_rare_pairs_are_left_out_of_all_but_small_types() -> None:
+    assert [least_cells(n) for n in (0, 1, 20, 21, 200, 201, 480, 5_000)] == [1, 1, 1, 2, 2, 3, 5, 50]
 
 
-def test_passes_take_every_chromosome_once_and_no_more_keys_than_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_map_of_a_larger_type_has_pairs_of_two_cells_or_more(tmp_path: Path) -> None:
+    with StoreReader.open(tiny_store(tmp_path / "s.h5", n_cells=80)) as reader:
+        cells = reader.cells_of("B cell")
+        wanted = every_link(reader, cells, 0).groupby(["gene", "peak"])["score"].agg(["count", "mean"])
+        wanted = wanted[wanted["count"] >= 2]
+        stored = reader.regulatory_map("B cell")
+        found = pd.concat([stored.pairs(run) for run in stored.gene_runs(500)], ignore_index=True)
+        assert stored.least_cells == 2
+        assert list(zip(found["gene"], found["peak"], strict=True)) == wanted.index.tolist()
+        np.testing.assert_array_equal(found["n_cells"], wanted["count"])
+        np.testing.assert_allclose(found["score"], wanted["mean"], atol=2e-4)
+
+
+def test_passes_take_every_chromosome_once(monkeypatch: pytest.MonkeyPatch) -> None:
     chromosome = np.repeat([0, 1, 4, 5], [3, 1, 5, 2])
     runs = [(0, 3), (3, 4), (4, 9), (9, 11)]
-    assert list(chromosome_passes(chromosome, 10, 100)) == [runs]
-    monkeypatch.setattr(regulatory, "WAITING_LINKS", 500)
-    assert list(chromosome_passes(chromosome, 1000, 100)) == [runs[:2], runs[2:]]
-    monkeypatch.setattr(regulatory, "KEYS", 600)
-    assert list(chromosome_passes(chromosome, 10, 100)) == [runs[:2], runs[2:3], runs[3:]]
-    assert packed.KEYS == 1 << 34
+    assert list(chromosome_passes(chromosome, 10)) == [runs]
+    monkeypatch.setattr(gene_index, "WAITING_LINKS", 500)
+    assert list(chromosome_passes(chromosome, 1000)) == [runs[:2], runs[2:]]
 
 
 def test_null_sums_add_up_to_the_links(store: StoreReader) -> None:

@@ -69,8 +69,9 @@ def test_every_path_of_the_schema_is_named() -> None:
     page, of_head = described(), "layer{i}/head{j}"
     for key, dtype in schema.HISTOGRAM.items():
         assert page[f"{schema.CUMULATIVE}/{of_head}/type{{t}}/{key}"] == dtype.name
-    for key, dtype in schema.MAP_ARRAYS.items():
-        assert page[f"{schema.MAP}/{of_head}/type{{t}}/{key}"] == dtype.name
+    for n_cells in (10, 1 << 16):
+        for key, dtype in schema.map_arrays(n_cells).items():
+            assert dtype.name in page[f"{schema.MAP}/{of_head}/type{{t}}/{key}"]
     for key in (schema.LINK, schema.ROW, schema.N_LINKS, schema.DEPTH):
         assert f"{schema.LINKS}/{of_head}/{key}" in page
     for key in (schema.LAST, "peak", *schema.INDEX_ARRAYS):
