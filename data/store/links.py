@@ -6,13 +6,13 @@ Everything here is immutable after it was made: what is kept in memory are the o
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import h5py
 import numpy as np
 import numpy.typing as npt
 
-from bi2scope.data.attention import FLOOR, WEIGHTED_PER_ROW, AttentionKind, CellAttention, Floats, Ints
+from bi2scope.data.attention import FLOOR, AttentionKind, CellAttention, Floats, Ints
 from bi2scope.data.store import halves, schema
 
 
@@ -94,16 +94,6 @@ class RankedLinks:
             self.peak[mask], self.bits[mask], self.rank[mask], self.row[mask],
             self.n_links, self.n_above, self.denominator, self.kind,
         )  # fmt: skip
-
-    def whole_weights(self) -> npt.NDArray[np.int64]:
-        """``(n_links,)`` weights in units of :data:`schema.WEIGHT_UNIT`, rounded."""
-        whole = np.zeros(len(self.rank), dtype=np.int64)
-        first = slice(int(np.searchsorted(self.rank, WEIGHTED_PER_ROW, side="right")))  # all others weigh nothing
-        weight: Floats = np.full(len(whole[first]), 1 / WEIGHTED_PER_ROW, dtype=np.float32)
-        if self.kind != "uniform":
-            weight = halves.exponentials()[self.bits[first]] / self.denominator[self.row[first]]
-        whole[first] = np.rint(weight.astype(np.float64) * schema.WEIGHT_UNIT)
-        return whole
 
 
 class StoredLinks:
@@ -216,8 +206,3 @@ class StoredLinks:
 
     def _own_peaks(self, cell: int) -> Ints:
         return self._atac.indices(cell, cell + 1).astype(np.int32, copy=False)
-
-
-def concatenated(batch: list[Any]) -> npt.NDArray[Any]:
-    """One array of several; of none, an empty one."""
-    return np.concatenate(batch) if batch else np.zeros(0, dtype=np.int64)
