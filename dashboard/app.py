@@ -49,6 +49,8 @@ def create_app(settings: Settings, api: FastAPI, client: Client) -> Dash:
         add_log_handler=False,
         enable_mcp=False,
     )
+    untyped_backend: Any = app.backend
+    untyped_backend.websocket_capability = False  # no callback uses a socket, but the page would open one
     app.layout = shell
     page.register(app, client, settings)
     cell.register(app, client, settings)

@@ -65,5 +65,5 @@ def json(body: Wire) -> Response:
 
 def csv(pieces: Iterator[bytes], disposition: str) -> Response:
     """A CSV file, sent piece by piece."""
-    headers = {"Content-Disposition": disposition, "Cache-Control": "no-store"}
+    headers = {"Content-Disposition": disposition}
     return StreamingResponse(pieces, media_type="text/csv; charset=utf-8", headers=headers)

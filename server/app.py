@@ -26,18 +26,22 @@ from bi2scope.server import (
     errors,
     gene_routes,
     profile,
+    reference,
     service_routes,
     tf_routes,
+    validators,
 )
 from bi2scope.server.answers import REFUSALS, Served, json, named_store
 from bi2scope.server.dataset import dataset_info, program_version
 from bi2scope.server.heatmap import heatmap
+from bi2scope.server.metrics import Metrics
 from bi2scope.server.params import CellsQuery, CutQuery, HeatmapQuery, LinksQuery, ScoresQuery, TableQuery
 from bi2scope.server.settings import Settings
 from bi2scope.server.slugs import slug_of
 from bi2scope.server.stores import Stores
 from bi2scope.server.tabular import PAIRS, Answer, table_routes
 from bi2scope.server.tracks import TrackShelf, regions_of
+from bi2scope.server.validators import Tagged
 from bi2scope.server.wire import (
     CellPage,
     DatasetInfo,
@@ -78,17 +82,20 @@ def create_app(settings: Settings, stores: StoreReader | Mapping[str, StoreReade
         summary="Attention between genes and ATAC peaks, cell by cell",
         description="Tables travel as columns. Coordinates are 0-based, half-open. An error has an ErrorBody.",
         version=program_version(),
-        docs_url=None,  # both pages of documentation load their scripts from a public host
+        docs_url=None,  # FastAPI's own pages load their scripts from a public host
         redoc_url=None,
         openapi_url=f"{API}/openapi.json",
         generate_unique_id_function=operation_id,
         lifespan=lifespan,
     )
     api.state.stores, api.state.settings, api.state.tracks = served, settings, TrackShelf(settings.tracks)
+    api.state.metrics = Metrics(served)
+    validators.install(api)
     errors.install(api)
     api.include_router(router, prefix=API)
     api.include_router(router, prefix=ONE_STORE, dependencies=[Depends(named_store)])
     api.include_router(service_routes.router, prefix=API)
+    reference.install(api, f"{API}/docs")
     refuse_the_rest(api)
     return api
 
@@ -115,49 +122,49 @@ def get_health(catalogue: Served) -> Response:
 
 
 @router.get("/dataset", response_model=DatasetInfo)
-def get_dataset(catalogue: Served) -> Response:
+def get_dataset(catalogue: Tagged) -> Response:
     """The data set, the model and the store."""
     return json(dataset_info(catalogue))
 
 
 @table_routes(router, "/cells", CellPage)
-def get_cells(catalogue: Served, query: Annotated[CellsQuery, Query()], most: int | None) -> Answer:
+def get_cells(catalogue: Tagged, query: Annotated[CellsQuery, Query()], most: int | None) -> Answer:
     """A page of the cells, in the order of the data set."""
     return cells.cell_page(catalogue, query, most)
 
 
 @table_routes(router, "/embedding", Embedding)
-def get_embedding(catalogue: Served, query: Annotated[TableQuery, Query()], most: int | None) -> Answer:
+def get_embedding(catalogue: Tagged, query: Annotated[TableQuery, Query()], most: int | None) -> Answer:
     """Two-dimensional embedding of every cell."""
     return cells.embedding(catalogue)
 
 
 @table_routes(router, "/cells/{cell_id:path}/links", LinkTable, PAIRS)
-def get_links(catalogue: Served, cell_id: str, query: Annotated[LinksQuery, Query()], most: int | None) -> Answer:
+def get_links(catalogue: Tagged, cell_id: str, query: Annotated[LinksQuery, Query()], most: int | None) -> Answer:
     """Links of one cell that survive threshold and k, by gene and then by rank."""
     return cell_links.link_table(catalogue, cell_id, query, most)
 
 
 @table_routes(router, "/cells/{cell_id:path}/heatmap", Heatmap)
-def get_heatmap(catalogue: Served, cell_id: str, query: Annotated[HeatmapQuery, Query()], most: int | None) -> Answer:
+def get_heatmap(catalogue: Tagged, cell_id: str, query: Annotated[HeatmapQuery, Query()], most: int | None) -> Answer:
     """Genes x peaks of one cell, or of a window of it, binned to at most the size asked."""
     return heatmap(catalogue, cell_id, query)
 
 
 @router.get("/cells/{cell_id:path}/profile", response_model=LinkProfile)
-def get_cell_profile(catalogue: Served, cell_id: str, query: Annotated[CutQuery, Query()]) -> Response:
+def get_cell_profile(catalogue: Tagged, cell_id: str, query: Annotated[CutQuery, Query()]) -> Response:
     """What threshold and k leave of one cell's links: how many, of how many genes, how far away."""
     return json(profile.cell_profile(catalogue, cell_id, query))
 
 
 @router.get("/celltypes/{cell_type:path}/profile", response_model=LinkProfile)
-def get_type_profile(catalogue: Served, cell_type: str, query: Annotated[CutQuery, Query()]) -> Response:
+def get_type_profile(catalogue: Tagged, cell_type: str, query: Annotated[CutQuery, Query()]) -> Response:
     """The same over all cells of a type, beside the control models of the store."""
     return json(profile.type_profile(catalogue, cell_type, query))
 
 
 @table_routes(router, "/celltypes/{cell_type:path}/scores", PeakScores)
-def get_scores(catalogue: Served, cell_type: str, query: Annotated[ScoresQuery, Query()], most: int | None) -> Answer:
+def get_scores(catalogue: Tagged, cell_type: str, query: Annotated[ScoresQuery, Query()], most: int | None) -> Answer:
     """Cumulative scores of every peak in one cell type, of the model or of a control model."""
     return celltypes.score_table(catalogue, cell_type, query)
 

@@ -16,6 +16,7 @@ from bi2scope.server.exports import attachment
 from bi2scope.server.json_body import body_of, described
 from bi2scope.server.neighbours import Neighbourhoods
 from bi2scope.server.params import MAX_ROWS, ChosenCells, ChosenDifference, NeighboursQuery
+from bi2scope.server.validators import Tagged
 from bi2scope.server.wire import PeakScores
 from bi2scope.server.wire_cells import Neighbours
 from bi2scope.server.wire_differences import GeneDifference, PeakDifference
@@ -24,7 +25,7 @@ router = APIRouter()
 SCORES, DIFFERENCE = described(ChosenCells), described(ChosenDifference)
 
 
-async def _neighbourhoods(opened: Leased) -> Neighbourhoods:
+async def _neighbourhoods(opened: Leased, _: Tagged) -> Neighbourhoods:
     return opened.neighbourhoods
 
 

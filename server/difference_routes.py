@@ -11,12 +11,13 @@ from bi2scope.server.answers import CSV, Leased, csv, json
 from bi2scope.server.differences import Differences, Groups, difference_csv
 from bi2scope.server.exports import attachment
 from bi2scope.server.params import MAX_ROWS, DifferenceQuery
+from bi2scope.server.validators import Tagged
 from bi2scope.server.wire_differences import GeneDifference, PeakDifference
 
 router = APIRouter()
 
 
-async def _differences(opened: Leased) -> Differences:
+async def _differences(opened: Leased, _: Tagged) -> Differences:
     return opened.differences
 
 

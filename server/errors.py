@@ -27,8 +27,17 @@ class UploadTooLargeError(InputError):
     """An upload is larger than the service takes."""
 
 
+class SlowClientError(InputError):
+    """A client took too long to send its request."""
+
+
+class ClientGoneError(ConnectionError):
+    """A client does not take its answer; there is nobody left to tell."""
+
+
 STATUS: Mapping[type[Bi2scopeError], int] = {
     NotFoundError: 404,
+    SlowClientError: 408,
     UploadTooLargeError: 413,
     InputError: 422,
     StoreError: 503,
@@ -115,6 +124,8 @@ class UnexpectedErrors:
 
         try:
             await self.app(scope, receive, watch)
+        except ClientGoneError:
+            raise
         except Exception:
             logger.exception("%s %s failed", scope["method"], scope["path"])
             if started:

@@ -8,35 +8,36 @@ from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from bi2scope.server import across, maps, names, why
-from bi2scope.server.answers import Served, json
+from bi2scope.server.answers import json
 from bi2scope.server.params import AcrossQuery, MapQuery, NamesQuery, WhyQuery
 from bi2scope.server.tabular import PAIRS, Answer, table_routes
+from bi2scope.server.validators import Tagged
 from bi2scope.server.wire_genes import GeneLinks, GeneNames, PeakLinks, PeakNames, RegulatoryMap, Why
 
 router = APIRouter()
 
 
 @table_routes(router, "/genes", GeneNames)
-def get_genes(catalogue: Served, query: Annotated[NamesQuery, Query()], most: int | None) -> Answer:
+def get_genes(catalogue: Tagged, query: Annotated[NamesQuery, Query()], most: int | None) -> Answer:
     """Genes whose symbol or id begins as asked, or that overlap a place."""
     return names.gene_names(catalogue, query)
 
 
 @table_routes(router, "/peaks", PeakNames)
-def get_peaks(catalogue: Served, query: Annotated[NamesQuery, Query()], most: int | None) -> Answer:
+def get_peaks(catalogue: Tagged, query: Annotated[NamesQuery, Query()], most: int | None) -> Answer:
     """Peaks whose name begins as asked, or that overlap a place."""
     return names.peak_names(catalogue, query)
 
 
 @table_routes(router, "/celltypes/{cell_type:path}/map", RegulatoryMap, PAIRS)
-def get_map(catalogue: Served, cell_type: str, query: Annotated[MapQuery, Query()], most: int | None) -> Answer:
+def get_map(catalogue: Tagged, cell_type: str, query: Annotated[MapQuery, Query()], most: int | None) -> Answer:
     """Regulatory map of one cell type: pairs of gene and peak with the number of cells that link them."""
     return maps.regulatory_map(catalogue, cell_type, query, most)
 
 
 @table_routes(router, "/celltypes/{cell_type:path}/genes/{gene:path}/links", GeneLinks, PAIRS)
 def get_gene_links(
-    catalogue: Served, cell_type: str, gene: str, query: Annotated[AcrossQuery, Query()], most: int | None
+    catalogue: Tagged, cell_type: str, gene: str, query: Annotated[AcrossQuery, Query()], most: int | None
 ) -> Answer:
     """Links of one gene in every cell of a type, by cell and then by rank."""
     return across.gene_links(catalogue, cell_type, gene, query, most)
@@ -44,13 +45,13 @@ def get_gene_links(
 
 @table_routes(router, "/celltypes/{cell_type:path}/peaks/{peak:path}/links", PeakLinks, PAIRS)
 def get_peak_links(
-    catalogue: Served, cell_type: str, peak: str, query: Annotated[AcrossQuery, Query()], most: int | None
+    catalogue: Tagged, cell_type: str, peak: str, query: Annotated[AcrossQuery, Query()], most: int | None
 ) -> Answer:
     """Links to one peak in every cell of a type, by cell and then by gene."""
     return across.peak_links(catalogue, cell_type, peak, query, most)
 
 
 @router.get("/cells/{cell_id:path}/why", response_model=Why)
-def get_why(catalogue: Served, cell_id: str, query: Annotated[WhyQuery, Query()]) -> Response:
+def get_why(catalogue: Tagged, cell_id: str, query: Annotated[WhyQuery, Query()]) -> Response:
     """Why a gene attends to a peak in one cell: the terms of the logit, and the peaks beside it in the row."""
     return json(why.why(catalogue, cell_id, query))

@@ -15,10 +15,17 @@ def require_free_port(host: str, port: int) -> None:
     ConfigurationError
         If another program listens there, or the port is not ours to take.
     """
-    with socket.socket() as probe:
+    try:
+        family, kind, protocol, _, place = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    except OSError as error:
+        raise ConfigurationError(
+            f"The host {host} is not known: {error.strerror or error}.",
+            "Give an address of this machine, or 0.0.0.0 for all of them.",
+        ) from error
+    with socket.socket(family, kind, protocol) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((host, port))
+            probe.bind(place)
         except OSError as error:
             raise ConfigurationError(
                 f"Port {port} on {host} cannot be used: {error.strerror or error}.",

@@ -174,7 +174,7 @@ def answered(answer: Answer, ending: str, chosen: Sequence[str] | None) -> Respo
     if ending == "json":
         return Response(_json(answer.body(), chosen), media_type=form.media_type)
     pieces = STREAMS[ending](_with_columns(answer.table(), chosen))
-    headers = {"Content-Disposition": attachment(*answer.stem, ending=ending), "Cache-Control": "no-store"}
+    headers = {"Content-Disposition": attachment(*answer.stem, ending=ending)}
     first, second = next(pieces), next(pieces, None)  # what is damaged is found before anything is sent
     if second is None:
         return Response(first, media_type=form.media_type, headers=headers)

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Path, Query, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
+from bi2scope.data.errors import ConfigurationError
 from bi2scope.data.exchange.selection import Table
 from bi2scope.server import celltypes, tf_answers, tf_tables, uploads
 from bi2scope.server.answers import CSV, TOO_LARGE, Compared, json
@@ -44,7 +45,13 @@ def get_tracks(request: Request, comparisons: Compared) -> Response:
 @router.post("/tracks", response_model=TrackInfo, responses=TOO_LARGE, openapi_extra=uploads.FORM)
 async def post_tracks(request: Request) -> Response:
     """Keep an uploaded BED file in memory, until it is deleted or the service stops."""
-    name, bed = await uploads.read_upload(request, request.app.state.settings.max_upload_bytes)
+    workers = request.app.state.settings.workers
+    if workers > 1:
+        raise ConfigurationError(
+            f"This service runs {workers} processes, and an upload would be kept by one of them alone.",
+            "Put the file into the folder of --tracks, send it with each comparison, or serve with --workers 1.",
+        )
+    name, bed = (await uploads.read_uploads(request))["file"]
     return await run_in_threadpool(lambda: json(shelf_of(request).add(name, bed)))
 
 
@@ -119,7 +126,7 @@ def get_matrix(
 
 async def uploaded(request: Request) -> tuple[HeldTrack, HeldTrack | None]:
     """Track and blacklist of a form."""
-    files = await uploads.read_uploads(request, request.app.state.settings.max_upload_bytes, ("blacklist",))
+    files = await uploads.read_uploads(request, ("blacklist",))
     blacklist = files.get("blacklist")
     return HeldTrack.of(*files["file"]), HeldTrack.of(*blacklist) if blacklist else None
 

@@ -1,4 +1,4 @@
-"""One uploaded file, bounded in size and held in memory: nothing of it touches the disk."""
+"""Uploaded files, bounded in size and held in memory: nothing of it touches the disk."""
 
 from __future__ import annotations
 
@@ -7,12 +7,15 @@ from collections.abc import AsyncGenerator
 from pathlib import PurePosixPath, PureWindowsPath
 from typing import Any
 
+from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
 from bi2scope.data.errors import ConfigurationError
 from bi2scope.server.errors import UploadTooLargeError
+from bi2scope.server.settings import Settings
+from bi2scope.server.unpacking import Most, require_bounded
 
 MULTIPART_OVERHEAD = 64 * 1024
 """What the form around a file may take beyond the file itself."""
@@ -52,30 +55,28 @@ File = tuple[str, bytes]
 """Name and contents of a file."""
 
 
-async def read_upload(request: Request, most: int) -> File:
-    """Name and contents of the file in the form's field ``file``; see :func:`read_uploads`."""
-    return (await read_uploads(request, most, ()))["file"]
-
-
-async def read_uploads(request: Request, most: int, further: tuple[str, ...]) -> dict[str, File]:
+async def read_uploads(request: Request, further: tuple[str, ...] = ()) -> dict[str, File]:
     """Names and contents of the file in the form's field ``file``, and of those in further fields that are there.
+
+    How large they may be, all of them together, and how many lines each may have, is among the service's settings. More
+    is refused as soon as that is known.
 
     Parameters
     ----------
     request
         A request with a multipart form.
-    most
-        Largest file taken, in bytes, or all of them together. More is refused as soon as that is known.
     further
         Names of fields that may hold a file.
 
     Raises
     ------
     UploadTooLargeError
-        If the file is larger.
+        If the file is larger, or has more lines.
     ConfigurationError
         If there is no such form, field or file.
     """
+    settings: Settings = request.app.state.settings
+    most = settings.max_upload_bytes
     if not request.headers.get("content-type", "").startswith("multipart/form-data"):
         raise _wanted("the request has no form")
     parser = MultiPartParser(request.headers, _bounded(request, most), max_files=1 + len(further), max_fields=10)
@@ -97,6 +98,9 @@ async def read_uploads(request: Request, most: int, further: tuple[str, ...]) ->
         await form.close()
     if sum(len(contents) for _, contents in uploads.values()) > most:
         raise _too_large(most)
+    bounds = Most(settings.max_upload_lines, settings.upload_seconds)
+    for name, contents in uploads.values():
+        await run_in_threadpool(require_bounded, contents, name, bounds)
     return uploads
 
 

@@ -22,3 +22,12 @@ class StoreList(Wire):
     """The stores that are served, the default first."""
 
     stores: list[StoreSummary]
+
+
+class Versions(Wire):
+    """What runs."""
+
+    program: str
+    store_format: int = Field(description="Version of the format of stores that is read")
+    python: str
+    libraries: dict[str, str]

@@ -1,4 +1,4 @@
-"""A real Chromium on the real service over a small store; skipped, and said so, where no Chromium is found.
+"""A real Chromium on the real service and its guards, over a small store; skipped, and said so, where none is found.
 
 ``BI2SCOPE_CHROMIUM`` names the browser; without it the first of chromium, chromium-browser and google-chrome on the
 path is taken. ``BI2SCOPE_BROWSER_STORE`` runs the same tests on another store.
@@ -28,6 +28,8 @@ from bi2scope.dashboard.client import Client
 from bi2scope.dashboard.settings import Settings
 from bi2scope.data.store.reader import StoreReader
 from bi2scope.server.app import create_app as create_api
+from bi2scope.server.guards.guarded import guarded
+from bi2scope.server.protocol import BoundedHttp
 from bi2scope.server.settings import Settings as ApiSettings
 
 expect.set_options(timeout=60_000)  # a busy machine is not a failure
@@ -58,9 +60,12 @@ def address(chromium: str, reader: StoreReader) -> Iterator[str]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = int(probe.getsockname()[1])
-    api = create_api(ApiSettings(port=port), reader)
-    create_app(Settings(), api, Client.of_app(api))
-    server = uvicorn.Server(uvicorn.Config(api, host="127.0.0.1", port=port, log_level="warning"))
+    settings = ApiSettings(port=port)
+    api = create_api(settings, reader)
+    screen = create_app(Settings(), api, Client.of_app(api))
+    app = guarded(api, settings, screen.csp_hashes())
+    options: dict[str, Any] = {"http": BoundedHttp, "ws": "none", "log_level": "warning"}
+    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=port, **options))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     deadline = time.monotonic() + 60

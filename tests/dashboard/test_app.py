@@ -70,6 +70,10 @@ def test_nothing_is_fetched_from_another_host(screen: FastAPI) -> None:
     assert "//cdn" not in index + assets
 
 
+def test_the_page_opens_no_socket(screen: FastAPI) -> None:
+    assert "websocket" not in Service(screen).ask("GET", "/").text
+
+
 def test_a_cell_is_drawn_whole_the_first_time_and_patched_after(screen: FastAPI, reader: StoreReader) -> None:
     cell = str(reader.cells.index[0])
     first = draw_map(screen, cell).json()["response"]

@@ -2,11 +2,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
 import json
+import platform
+import re
 import subprocess
 import sys
 import threading
 import time
+from base64 import b64encode
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,7 +18,7 @@ import httpx
 import pytest
 import uvicorn
 from fastapi import FastAPI
-from service import API, Service, segment
+from service import API, Service, refusal, segment
 
 from bi2scope.data.store.reader import StoreReader
 from bi2scope.server import wire
@@ -45,7 +49,7 @@ OF_A_STORE = (
     "celltypes/{cell_type}/difference/genes.csv", "cells/{cell_id}/neighbours", "cells/scores", "cells/scores.csv",
     "cells/difference/peaks", "cells/difference/peaks.csv", "cells/difference/genes", "cells/difference/genes.csv",
 )  # fmt: skip
-OF_THE_SERVICE = ("stores",)
+OF_THE_SERVICE = ("stores", "version", "metrics")
 
 
 def test_the_description_names_every_address_and_every_parameter(service: Service) -> None:
@@ -69,9 +73,31 @@ def test_the_description_names_every_address_and_every_parameter(service: Servic
     assert "file" in form["content"]["multipart/form-data"]["schema"]["properties"]
 
 
-def test_no_page_of_documentation_asks_a_public_host(service: Service) -> None:
+def test_the_page_of_documentation_asks_no_other_host(service: Service) -> None:
     assert service.ask("GET", "/docs").status_code == 404
     assert service.ask("GET", "/redoc").status_code == 404
+    page = service.get("/docs")
+    addresses = re.findall(r"""(?:src|href|url)\s*[=:]\s*["']([^"']+)""", page.text)
+    assert {address for address in addresses if not address.startswith("data:")} == {
+        f"{API}/docs/swagger-ui.css", f"{API}/docs/swagger-ui-bundle.js", f"{API}/openapi.json"
+    }  # fmt: skip
+    assert "//" not in page.text
+    for address, kind in (
+        (f"{API}/docs/swagger-ui.css", "text/css"),
+        (f"{API}/docs/swagger-ui-bundle.js", "javascript"),
+    ):
+        asset = service.ask("GET", address)
+        assert kind in asset.headers["content-type"]
+        assert len(asset.content) > 100_000
+    assert refusal(service.ask("GET", f"{API}/docs/..%2Fcore.py"))[0] == 404
+    script = re.findall(r"<script>(.*)</script>", page.text)[0]
+    assert b64encode(hashlib.sha256(script.encode()).digest()).decode() in page.headers["content-security-policy"]
+
+
+def test_the_versions_are_those_that_run(service: Service) -> None:
+    body = service.json("/version")
+    assert body["python"] == platform.python_version()
+    assert body["libraries"]["uvicorn"] == uvicorn.__version__
 
 
 def refuse_constant(name: str) -> float:

@@ -1,0 +1,1 @@
+"""What stands between the socket and the application: plain ASGI middlewares, one a module."""

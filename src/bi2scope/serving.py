@@ -1,0 +1,119 @@
+"""The service and the dashboard as one application, in this process or in several."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+import orjson
+
+if TYPE_CHECKING:
+    import uvicorn
+    from starlette.types import ASGIApp
+
+    from bi2scope.data.store.reader import StoreReader
+    from bi2scope.server.settings import Settings
+
+STORES_VARIABLE = "BI2SCOPE_STORES"
+"""Where a worker process finds the stores that the command named, as a JSON list."""
+
+SETTINGS_VARIABLE = "BI2SCOPE_SETTINGS"
+"""Where it finds the settings, as the command line and the environment made them."""
+
+
+def application(settings: Settings, readers: Mapping[str, StoreReader]) -> ASGIApp:
+    """API, dashboard and guards over open stores, by slug."""
+    from bi2scope.dashboard.app import create_app as create_dashboard
+    from bi2scope.dashboard.client import Client
+    from bi2scope.dashboard.settings import Settings as DashboardSettings
+    from bi2scope.server.app import create_app as create_api
+    from bi2scope.server.guards.guarded import guarded
+    from bi2scope.server.logs import configure
+
+    configure(settings)
+    api = create_api(settings, readers)
+    screen = create_dashboard(DashboardSettings(), api, Client.of_app(api))
+    return guarded(api, settings, screen.csp_hashes())
+
+
+def serve(settings: Settings, readers: Mapping[str, StoreReader]) -> None:
+    """Serve in this process until a signal; requests that have begun may end.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        After Ctrl-C; SIGTERM just ends it.
+    """
+    import signal
+
+    import uvicorn
+
+    signal.signal(signal.SIGTERM, lambda *_: None)  # uvicorn raises it again once all is done
+    uvicorn.Server(_configuration(settings, application(settings, readers))).run()
+
+
+def serve_by_workers(settings: Settings, stores: Sequence[str]) -> None:
+    """Serve by several processes, each with the stores open, until a signal.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        After Ctrl-C; SIGTERM just ends it.
+    """
+    from uvicorn.supervisors import Multiprocess
+
+    class Workers(Multiprocess):
+        """Remembers how it was stopped."""
+
+        interrupted = False
+
+        def handle_int(self) -> None:
+            self.interrupted = True
+            super().handle_int()
+
+    os.environ[STORES_VARIABLE] = orjson.dumps(list(stores)).decode()
+    os.environ[SETTINGS_VARIABLE] = orjson.dumps(plain(settings), default=str).decode()
+    configuration = _configuration(settings, "bi2scope.serving:worker")
+    workers = Workers(configuration, sockets=[configuration.bind_socket()])
+    workers.run()
+    if workers.interrupted:
+        raise KeyboardInterrupt
+
+
+def worker() -> ASGIApp:
+    """The application of one worker process, from the variables that :func:`serve_by_workers` set."""
+    from bi2scope.server.settings import load_settings
+    from bi2scope.server.slugs import open_stores
+
+    stores = orjson.loads(os.environ[STORES_VARIABLE])
+    settings = load_settings(**orjson.loads(os.environ[SETTINGS_VARIABLE]))
+    return application(settings, open_stores(stores, ExitStack()))
+
+
+def plain(settings: Settings) -> dict[str, object]:
+    """Settings with the token as text."""
+    token = settings.token.get_secret_value() if settings.token else None
+    return {**settings.model_dump(), "token": token}
+
+
+def _configuration(settings: Settings, app: ASGIApp | str) -> uvicorn.Config:
+    import uvicorn
+
+    from bi2scope.server.protocol import BoundedHttp
+
+    return uvicorn.Config(
+        app,
+        factory=isinstance(app, str),
+        host=settings.host,
+        port=settings.port,
+        workers=settings.workers,
+        http=BoundedHttp,
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=settings.stop_seconds,
+    )
