@@ -16,6 +16,7 @@ from fastapi.routing import APIRoute
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 from starlette.routing import Match
+from starlette.types import Scope
 
 from bi2scope.server import (
     cell_links,
@@ -58,7 +59,7 @@ if TYPE_CHECKING:
 
 API = f"{errors.API}/v1"
 ONE_STORE = f"{API}/stores/{{store}}"
-METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"]
 
 
 def create_app(settings: Settings, stores: StoreReader | Mapping[str, StoreReader]) -> FastAPI:
@@ -179,9 +180,15 @@ def refuse_the_rest(api: FastAPI) -> None:
     """Refuse what no route takes, so that no screen's catch-all ever answers below ``/api``."""
     known = list(api.routes)
 
+    def takes(scope: Scope, method: str) -> bool:
+        asked = {**scope, "method": method}
+        return any(route.matches(asked)[0] is Match.FULL for route in known)
+
     def no_such_address(request: Request) -> Response:
-        if any(route.matches(request.scope)[0] is Match.PARTIAL for route in known):
-            raise HTTPException(405, f"{request.url.path} does not take {request.method}.")
+        taken = [method for method in METHODS if takes(request.scope, method)]
+        if taken:
+            allow = {"Allow": ", ".join(taken)}
+            raise HTTPException(405, f"{request.url.path} does not take {request.method}.", allow)
         raise HTTPException(404, f"There is nothing at {request.url.path}; {API}/openapi.json describes what there is.")
 
     for path in (errors.API, f"{errors.API}/{{rest:path}}"):

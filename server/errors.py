@@ -73,7 +73,9 @@ def _on_bi2scope_error(request: Request, error: Exception) -> Response:
 def _on_http_exception(_: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     kind = HTTP_TYPES.get(error.status_code, "HTTPError")
-    return error_response(error.status_code, kind, str(error.detail))
+    response = error_response(error.status_code, kind, str(error.detail))
+    response.headers.update(error.headers or {})
+    return response
 
 
 def _on_validation_error(request: Request, error: Exception) -> Response:

@@ -140,7 +140,10 @@ def test_an_unknown_address_is_not_found(service: Service, path: str, method: st
 
 def test_a_known_address_says_that_it_does_not_take_the_method(service: Service) -> None:
     assert refusal(service.ask("POST", f"{API}/health"))[:2] == (405, "MethodNotAllowedError")
-    assert refusal(service.ask("DELETE", f"{API}/celltypes/B cell/tf"))[:2] == (405, "MethodNotAllowedError")
+    answer = service.ask("DELETE", f"{API}/celltypes/B cell/tf")
+    assert refusal(answer)[:2] == (405, "MethodNotAllowedError")
+    assert answer.headers["allow"] == "GET, POST"
+    assert service.ask("TRACE", f"{API}/cells").headers["allow"] == "GET"
 
 
 def test_a_screen_mounted_later_never_answers_below_api(reader: StoreReader) -> None:
