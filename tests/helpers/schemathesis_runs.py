@@ -74,6 +74,7 @@ def run(
     if without is not None:
         schema = schema.exclude(path_regex=without)
     schema.config.seed = 1
+    schema.config.update(request_timeout=120)  # a busy machine is not a failure
     schema.config.generation.max_examples = examples
     for phase in PHASES:
         getattr(schema.config.phases, phase).enabled = phase in phases
