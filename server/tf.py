@@ -19,6 +19,7 @@ import pandas as pd
 from bi2scope.data.attention import Cut
 from bi2scope.data.errors import NotFoundError, RegionError
 from bi2scope.data.regions import Bed, bare_chromosome
+from bi2scope.data.store import schema
 from bi2scope.data.tracks.comparison import Comparison, Design, TypeScores, Universe, compare
 from bi2scope.data.tracks.overlap import Track, lay_over
 from bi2scope.data.tracks.profiles import Attended, Binding, Profile
@@ -213,9 +214,9 @@ class Comparisons:
     def _gc(self, compared: Compared) -> npt.NDArray[np.float64] | None:
         """Share of G and C of the compared peaks, when the store has it of all of them."""
         peaks = self.catalogue.reader.peaks
-        if "gc" not in peaks:
+        if schema.GC_COLUMN not in peaks:
             return None
-        share = peaks["gc"].to_numpy(np.float64)[compared.kept]
+        share = peaks[schema.GC_COLUMN].to_numpy(np.float64)[compared.kept]
         return share if np.isfinite(share).all() else None
 
     def type_scores(self, name: str, query: TrackQuery, compared: Compared) -> TypeScores:

@@ -78,7 +78,8 @@ def read_table(path: Path, file: h5py.File, key: str) -> pd.DataFrame:
     with intact(path, key):
         table: pd.DataFrame = read_elem(file[key])
         columns = TABLE_COLUMNS[key]
-        more = [name for name in table.columns if name not in columns] if key == schema.CELLS else []
+        further = {schema.CELLS: set(table.columns), schema.PEAKS: {schema.GC_COLUMN}}.get(key, set())
+        more = [name for name in table.columns if name in further and name not in columns]
         table = table[[*columns, *more]]
         names = {column: table[column].astype(str) for column in ("chrom", "strand") if column in table}
         return table.assign(**names)

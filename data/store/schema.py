@@ -43,6 +43,9 @@ POOLED: Final = "pooled"
 CELL_COLUMNS: Final = ("cell_type", "n_genes", "n_peaks", "umap_1", "umap_2")
 GENE_COLUMNS: Final = ("name", "chrom", "start", "end", "strand", "means", "variances_norm", "highly_variable")
 PEAK_COLUMNS: Final = ("chrom", "start", "end")
+GC_COLUMN: Final = "gc"
+"""Column of the peaks, in stores of data sets with sequences."""
+
 INDEX_NAMES: Final = {CELLS: "cell_id", GENES: "gene_id", PEAKS: "peak"}
 REPEATED_TEXTS: Final = ("chrom", "strand")
 """Columns of few values, kept as categories."""

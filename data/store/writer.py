@@ -44,6 +44,7 @@ from bi2scope.data.store.regulatory import TypeCells
 from bi2scope.data.store.sums import SumSources, group_of, kinds_of, write_sums
 from bi2scope.data.store.tables import COMPRESSED, LARGEST_CHUNK, fixed_text, write_array, write_table
 from bi2scope.data.store.transposed import write_transposed
+from bi2scope.data.tracks.matching import gc_share
 
 
 class StoreWriter:
@@ -291,6 +292,8 @@ class StoreWriter:
 
         multiome = self._multiome
         genes, peaks = multiome.genes[list(schema.GENE_COLUMNS)], multiome.peaks[list(schema.PEAK_COLUMNS)]
+        if multiome.peak_dna is not None:
+            peaks = peaks.assign(**{schema.GC_COLUMN: gc_share(multiome.peak_dna).astype(np.float32)})
         for key, table in ((schema.GENES, genes), (schema.PEAKS, peaks)):
             write_table(self._file, key, table)
         for key, counts in ((schema.RNA, multiome.rna), (schema.ATAC, multiome.atac)):

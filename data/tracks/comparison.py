@@ -206,10 +206,9 @@ def _drawn(rotations: Rotations, labels: Spectra, tracks: Sequence[Binding], att
     wanted = ((0, 0), (1, 1), (2, 2), (3, 2), (3, 1), (0, 3), (1, 4), (3, 5))
     pairs = [(4 * i + label, row) for i in range(len(tracks)) for label, row in wanted]
     products = rotations.products(labels, rotations.spectra(rows, labels=False), pairs)
-    precision = [measures.precision_from_groups(counts, score.group_size) for counts in rotations.counts(tracks, score)]
     drawn = []
     for track, of_track, auprc in zip(
-        tracks, np.split(products, len(tracks)), np.concatenate(precision, axis=1), strict=True
+        tracks, np.split(products, len(tracks)), rotations.precision(tracks, score), strict=True
     ):
         value, rank, top, bound_top, bound_rank, *further = of_track
         found = Products(value, rank, np.rint(top), np.rint(bound_top), bound_rank)

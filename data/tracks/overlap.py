@@ -111,9 +111,14 @@ def lay_over(intervals: pd.DataFrame, peaks: pd.DataFrame, rule: OverlapRule | N
     Raises
     ------
     RegionError
-        If summits are asked for and an interval has none.
+        If summits are asked for and an interval has none, or sums and the scores add up to no number.
     """
     rule = rule or OverlapRule()
+    if rule.aggregate == "sum":
+        with np.errstate(over="ignore"):
+            total = intervals["score"].to_numpy(np.float64).sum()
+        if not np.isfinite(total):
+            raise RegionError("The scores of the track add up to more than a number can hold.", "Use aggregate=max.")
     if rule.kind == "summit":
         intervals = at_summits(intervals)
     score, bound = np.zeros(len(peaks)), np.zeros(len(peaks), dtype=bool)

@@ -16,15 +16,13 @@ from __future__ import annotations
 
 import functools
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from bi2scope.data.tracks.profiles import Binding, Counts, Floats, Ints, Profile
-
-DRAWS_AT_A_TIME = 8
+from bi2scope.data.tracks.profiles import Binding, Floats, Ints, Profile
 
 Spectra = list[npt.NDArray[np.complex128]]
 
@@ -107,28 +105,22 @@ class Rotations:
             total += np.take(irfft(crossed, _fast_length(int(size))), self.offset[:, block], axis=1)
         return total
 
-    def counts(self, tracks: Sequence[Binding], score: Profile) -> Iterator[Counts]:
-        """Bound peaks of each track in the groups of a score, some draws at a time.
+    def precision(self, tracks: Sequence[Binding], score: Profile) -> Floats:
+        """``(n_tracks, n_draws)`` average precision of each track in each draw, counted in the groups of a score."""
+        from bi2scope.data.tracks.counting import rotated_precision
 
-        Yields
-        ------
-        counts
-            ``(n_tracks, n_some_draws, n_groups)`` whole numbers, float32; all draws in their order, taken together.
-        """
         place = np.empty(len(self.order), dtype=np.int64)
         place[self.order] = np.arange(len(self.order))
-        bound = [np.sort(place[track.places]) for track in tracks]
-        ends = np.cumsum([0, *map(len, bound)])
-        at, group = np.concatenate(bound), score.group[self.order]
-        twice = [np.tile(group[first:stop], 2) for first, stop in itertools.pairwise(self.start)]
-        sizes = np.diff(self.start).tolist()
-        for first in range(0, self.n_draws, DRAWS_AT_A_TIME):
-            offsets = self.offset[first : first + DRAWS_AT_A_TIME].tolist()
-            found = np.empty((len(offsets), len(at)), dtype=np.int32)
-            for row, offset in zip(found, offsets, strict=True):
-                turned = [each[by : by + size] for each, by, size in zip(twice, offset, sizes, strict=True)]
-                np.take(np.concatenate(turned), at, out=row, mode="clip")
-            yield _counted(found, ends, len(score.group_size)).transpose(1, 0, 2)
+        group = score.group[self.order].astype(np.uint16)
+        twice = np.concatenate([np.tile(group[first:stop], 2) for first, stop in itertools.pairwise(self.start)])
+        one_over = 1 / np.maximum(np.cumsum(score.group_size), 1)
+        offset, precision = self.offset.astype(np.uint32), np.empty((len(tracks), self.n_draws))
+        for row, track in zip(precision, tracks, strict=True):
+            bound = np.sort(place[track.places])
+            block = np.searchsorted(self.start, bound, side="right") - 1
+            at = (bound + self.start[block]).astype(np.uint32)  # every block before stands there twice
+            row[:] = rotated_precision(at, block.astype(np.uint32), offset, twice, one_over)
+        return precision
 
 
 @functools.cache
@@ -137,20 +129,3 @@ def _fast_length(size: int) -> int:
     from scipy.fft import next_fast_len
 
     return size if next_fast_len(size, real=True) == size else int(next_fast_len(2 * size - 1, real=True))
-
-
-def _counted(group: npt.NDArray[np.int32], ends: npt.NDArray[np.int64], n_groups: int) -> Counts:
-    """``(n_draws, n_tracks, n_groups)`` how often each group stands in a row between two ``ends``.
-
-    Turning a sparse matrix into a dense one adds up what falls on one place: a quarter of the time that
-    ``numpy.bincount`` takes, and other threads may run meanwhile.
-    """
-    from scipy.sparse import csr_matrix
-
-    n_draws, n_tracks = len(group), len(ends) - 1
-    sparse = csr_matrix((n_draws * n_tracks, n_groups), dtype=np.float32)
-    starts = np.arange(n_draws)[:, None] * group.shape[1] + ends[:-1]
-    sparse.indptr = np.append(starts.ravel(), group.size).astype(np.int32)
-    sparse.data, sparse.indices = np.ones(group.size, dtype=np.float32), group.ravel()
-    counted: Counts = sparse.toarray().reshape(n_draws, n_tracks, n_groups)
-    return counted

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import assume, given
@@ -10,7 +13,7 @@ from sklearn import metrics
 from sklearn.metrics.pairwise import cosine_similarity
 
 from bi2scope.data.tracks import measures
-from bi2scope.data.tracks.measures import measured
+from bi2scope.data.tracks.measures import MEASURES, measured
 from bi2scope.data.tracks.profiles import GROUPS, Attended, Binding, Profile, highest, top_n_of
 
 
@@ -94,6 +97,17 @@ def test_the_papers_four_measures_by_hand() -> None:
     assert found["auprc"] == pytest.approx(0.5 * 1 + 0.5 * 2 / 3)
     # the table 1 0 / 1 8 has a zero: 1.5 · 8.5 / (0.5 · 1.5)
     assert found["odds_ratio"] == pytest.approx(17)
+
+
+def test_the_example_in_the_documentation_is_right() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "tf-comparison.md").read_text()
+    rows = re.findall(r"^\| `(\w+)` \| .* \| (\d+\.\d{4}) \|$", page, flags=re.MULTILINE)
+    assert [name for name, _ in rows] == [name for name in MEASURES if name != "spearman"]
+    track, score = np.zeros(10), np.zeros(10)
+    track[[1, 3]], score[[1, 2, 3]] = [4, 2], [3, 1, 1]
+    found = measured(binding(track), Profile.of(score))
+    for name, value in rows:
+        assert f"{found[name]:.4f}" == value, name
 
 
 def test_a_constant_track_has_no_correlation_and_a_track_of_zeros_nothing() -> None:

@@ -7,12 +7,15 @@ from hypothesis import strategies as st
 from rotated import moved
 
 from bi2scope.data.tracks.matching import gc_share, quantile_bins, strata
+from bi2scope.data.tracks.measures import precision_from_groups
 from bi2scope.data.tracks.profiles import Binding, Profile
 from bi2scope.data.tracks.rotations import Rotations
 
 
 @given(st.lists(st.integers(0, 4), min_size=1, max_size=60), st.integers(0, 5), st.booleans())
-def test_products_and_counts_are_those_of_labels_moved_one_by_one(codes: list[int], seed: int, shuffled: bool) -> None:
+def test_products_and_precision_are_those_of_labels_moved_one_by_one(
+    codes: list[int], seed: int, shuffled: bool
+) -> None:
     rng = np.random.default_rng(seed)
     code = np.array(codes) if shuffled else np.sort(codes)
     make = Rotations.of_strata if shuffled else Rotations.of_chromosomes
@@ -25,14 +28,15 @@ def test_products_and_counts_are_those_of_labels_moved_one_by_one(codes: list[in
     )
     profile = Profile.of(np.round(scores[0], 1))
     tracks = [Binding(Profile.of(each.astype(float)), each) for each in bound]
-    counts = np.concatenate(list(rotations.counts(tracks, profile)), axis=1)
+    precision = rotations.precision(tracks, profile)
     for draw in range(9):
         for row, (one, other) in enumerate(pairs):
             assert products[row, draw] == pytest.approx(moved(rotations, draw, labels[one]) @ scores[other])
         for track, each in enumerate(bound):
             there = profile.group[moved(rotations, draw, each)]
             wanted = np.bincount(there, minlength=len(profile.group_size))
-            assert counts[track, draw].tolist() == wanted.tolist()
+            plain = precision_from_groups(wanted.astype(float), profile.group_size)
+            assert precision[track, draw] == pytest.approx(float(plain), nan_ok=True)
 
 
 def test_blocks_of_slow_lengths_give_the_same() -> None:
