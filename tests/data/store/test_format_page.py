@@ -1,6 +1,7 @@
 """The page that describes the format names what a store holds, with its type, and its examples hold."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import h5py
@@ -24,6 +25,7 @@ PAGE = (Path(__file__).parents[3] / "docs" / "store-format.md").read_text(encodi
 def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """With all that a store may hold, but controls."""
     multiome, path = tiny_multiome(6), tmp_path_factory.mktemp("page") / "s.h5"
+    multiome = replace(multiome, peak_dna=np.full((multiome.n_peaks, 256), 0.5, dtype=np.float32))
     model = RandomModel.of(multiome, np.random.default_rng(0), layers=2, heads=2)
     embedding = Embedding(np.zeros((6, 2)), "none", pooled=np.zeros((6, 16)))
     writing = StoreWriter(path, multiome, tiny_attributes(n_layers=2, n_heads=2))
