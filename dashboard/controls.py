@@ -67,21 +67,24 @@ def threshold_control(threshold: float) -> html.Div:
     return html.Div([labelled("Score above", typed), slider], className="control")
 
 
-def top_k_control(top_k: int | None, k_max: int) -> html.Div:
-    """Slider, typed value and off switch of k."""
+def top_k_control(top_k: int | None, k_steps: list[int]) -> html.Div:
+    """Slider over the steps, typed value, which may lie between them, and off switch of k."""
+    k_max = max(k_steps)
     value = min(top_k if top_k is not None else MODEL_K, k_max)
+    labelled_marks = k_marks(k_max)
     slider = dmc.Slider(
         id=ids.TOP_K,
         min=1,
         max=k_max,
         step=1,
+        restrictToMarks=True,
         value=value,
         disabled=top_k is None,
         updatemode="drag",
         thumbLabel="Peaks per gene, k",
         label=None,
-        marks=[{"value": mark, "label": str(mark)} for mark in k_marks(k_max)],
-        className="slider",
+        marks=[{"value": k, "label": str(k)} if k in labelled_marks else {"value": k} for k in k_steps],
+        className="slider k-slider",
     )
     typed = dmc.NumberInput(
         id=ids.TOP_K_TYPED,
@@ -139,7 +142,7 @@ def cut_controls(dataset: DatasetInfo, cut: Cut) -> html.Div:
     return html.Div(
         [
             threshold_control(cut.threshold),
-            top_k_control(cut.top_k, dataset.k_max),
+            top_k_control(cut.top_k, dataset.k_steps),
             head_control(dataset, cut),
             dcc.Store(id=ids.CUT, data=data),
             dcc.Store(id=ids.CUT_SETTLED, data=data),

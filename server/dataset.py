@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from importlib.metadata import version
 
+from bi2scope.data.store.schema import rank_ends
 from bi2scope.server.catalogue import Catalogue
 from bi2scope.server.wire import CellTypeSummary, DatasetInfo, TrainingReport
 
@@ -33,6 +34,7 @@ def dataset_info(catalogue: Catalogue) -> DatasetInfo:
         n_layers=attributes.n_layers,
         n_heads=attributes.n_heads,
         k_max=attributes.k_max,
+        k_steps=list(rank_ends(attributes.k_max)),
         floor=attributes.floor,
         max_distance=attributes.max_distance,
         controls=reader.controls,

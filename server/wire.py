@@ -194,6 +194,10 @@ class DatasetInfo(Wire):
     n_layers: int
     n_heads: int
     k_max: int = Field(description="Links kept per gene when the store was made")
+    k_steps: list[int] = Field(
+        description="Every k, up to k_max, whose cumulative scores of large cell types were counted beforehand; "
+        "any other is summed from the links: as exact, only slower"
+    )
     floor: float = Field(description="Every kept link has a score above this")
     max_distance: int | None = Field(
         default=None, description="Bases between a gene's TSS and the middle of a linked peak, at most; null: no limit"

@@ -131,6 +131,15 @@ def test_the_k_slider_ends_at_k_max() -> None:
     assert (by_id(tree, ids.TOP_K).min, by_id(tree, ids.TOP_K).max, by_id(tree, ids.TOP_K).value) == (1, 8, 8)
 
 
+def test_the_k_slider_stops_at_the_steps_that_are_counted_and_a_typed_k_may_lie_between() -> None:
+    tree = cut_controls(dataset(k_max=30), Cut(top_k=23))
+    slider, typed = by_id(tree, ids.TOP_K), by_id(tree, ids.TOP_K_TYPED)
+    assert slider.restrictToMarks
+    assert [mark["value"] for mark in slider.marks] == [*range(1, 21), 25, 30]
+    assert [mark["label"] for mark in slider.marks if "label" in mark] == ["1", "10", "20", "30"]
+    assert (slider.value, typed.value, typed.step) == (23, 23, 1)
+
+
 @pytest.mark.parametrize(("k_max", "marks"), [(1, [1]), (8, [1, 8]), (50, [1, 10, 20, 30, 40, 50]), (10, [1, 10])])
 def test_marks_of_k(k_max: int, marks: list[int]) -> None:
     assert k_marks(k_max) == marks

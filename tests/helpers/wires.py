@@ -54,8 +54,11 @@ def dataset(**changes: Any) -> DatasetInfo:
             ChromosomeSpan(name="chr1", gene_start=0, gene_stop=3, peak_start=0, peak_stop=4),
             ChromosomeSpan(name="chr2", gene_start=3, gene_stop=5, peak_start=4, peak_stop=7),
         ],
-        "n_layers": 1, "n_heads": 1, "k_max": 50, "floor": 0.5, "parameters": 1234, "training": report(), "notes": [],
+        "n_layers": 1, "n_heads": 1, "k_max": 50, "k_steps": [*range(1, 21), 25, 30, 35, 40, 45, 50], "floor": 0.5,
+        "parameters": 1234, "training": report(), "notes": [],
     }  # fmt: skip
+    if "k_max" in changes:
+        changes["k_steps"] = [step for step in given["k_steps"] if step < changes["k_max"]] + [changes["k_max"]]
     return DatasetInfo(**(given | changes))
 
 

@@ -213,6 +213,7 @@ def test_the_data_set(service: Service, reader: StoreReader) -> None:
     assert sum(span.peak_stop - span.peak_start for span in body.chromosomes) == 300
     assert sum(span.gene_stop - span.gene_start for span in body.chromosomes) == 80
     assert (body.k_max, body.n_layers, body.n_heads) == (8, 2, 2)
+    assert body.k_steps == [1, 2, 3, 4, 5, 6, 7, 8]
     assert body.dataset_digest == reader.attributes.dataset_digest
     assert body.training is not None
     assert body.training.model_dump(exclude_none=True) == reader.attributes.training
