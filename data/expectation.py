@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 Floats = npt.NDArray[np.float64]
 
@@ -42,7 +43,7 @@ def expected_score(score: npt.ArrayLike, n_open: npt.ArrayLike, chrom: npt.Array
     ``(n_peaks,)``; 0 on a chromosome where no peak is open.
     """
     total, opened = np.asarray(score, dtype=np.float64), np.asarray(n_open, dtype=np.float64)
-    names, code = np.unique(np.asarray(chrom).astype(str), return_inverse=True)
+    code, names = pd.factorize(np.asarray(chrom, dtype=object))
     total_of = np.bincount(code, weights=total, minlength=len(names))
     opened_of = np.bincount(code, weights=opened, minlength=len(names))
     per_open_cell = np.divide(total_of, opened_of, out=np.zeros_like(total_of), where=opened_of > 0)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
+from itertools import chain
 from typing import Any
 
 from bi2scope.data.exchange.columns import Coded, Column, Columns
@@ -17,18 +18,23 @@ COMMENTS_KEY = "bi2scope"
 """Key of the schema's metadata under which the comment lines stand, a line each."""
 
 
+FEW_WORDS = 256
+"""Words, such as chromosomes, of which all go along: leaving out those that do not occur would take longer."""
+
+
 def arrow_stream(table: Table) -> Iterator[bytes]:
     """A table in pieces: the schema first, one for each block."""
     import pyarrow as pa
 
-    first = record_batch(next(table.blocks), table.comments)
-    sink = io.BytesIO()
-    with pa.ipc.new_stream(sink, first.schema) as writer:
-        writer.write_batch(first)
-        for block in table.blocks:
+    batch = record_batch(next(table.blocks), table.comments)
+    second = next(table.blocks, None)
+    sink = pa.BufferOutputStream() if second is None else io.BytesIO()  # the first one copies less, but cannot rewind
+    with pa.ipc.new_stream(sink, batch.schema) as writer:
+        writer.write_batch(batch)
+        for block in chain([] if second is None else [second], table.blocks):
             yield _taken(sink)
             writer.write_batch(record_batch(block, table.comments))
-    yield _taken(sink)
+    yield sink.getvalue().to_pybytes() if second is None else sink.getvalue()
 
 
 def record_batch(block: Columns, comments: tuple[str, ...]) -> Any:
@@ -43,12 +49,15 @@ def record_batch(block: Columns, comments: tuple[str, ...]) -> Any:
 
 
 def arrow_array(column: Column) -> Any:
-    """A column as an array of Arrow; texts as a dictionary of those that occur."""
+    """A column as an array of Arrow; texts as a dictionary of those that occur, or of all where these are few."""
     import pyarrow as pa
 
     if isinstance(column, Coded):
+        if len(column.words) <= FEW_WORDS:
+            return pa.DictionaryArray.from_arrays(pa.array(column.codes), column.words.arrow, safe=False)
         used, codes = column.used()
-        return pa.DictionaryArray.from_arrays(pa.array(codes), column.words.arrow.take(pa.array(used)), safe=False)
+        words = column.words.arrow if len(used) == len(column.words) else column.words.arrow.take(pa.array(used))
+        return pa.DictionaryArray.from_arrays(pa.array(codes), words, safe=False)
     return pa.array(column)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from importlib.metadata import version
 
 from bi2scope.data.attention import FLOOR, WEIGHTED_PER_ROW, Cut
@@ -19,10 +20,15 @@ MEANING = (
 """What the counts and means of a regulatory map are."""
 
 
+@functools.cache
+def _version() -> str:
+    return version("bi2scope")  # parses a file of the installation, which takes as long as a small table
+
+
 def origin_lines(attributes: StoreAttributes) -> list[str]:
     """Program, data set and model."""
     return [
-        f"bi2scope {version('bi2scope')}",
+        f"bi2scope {_version()}",
         f"data set: {attributes.name}, SHA-256 {attributes.dataset_digest}",
         f"model: SHA-256 {attributes.model_digest}",
     ]

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from bi2scope.data.exchange.columns import Column, narrow
+from bi2scope.data.exchange.columns import Lazy, narrow
 from bi2scope.data.expectation import accessibility, expected_score
 from bi2scope.data.expectation import lift as observed_over_expected
 
@@ -50,7 +50,7 @@ def dense_rank(score: npt.ArrayLike) -> npt.NDArray[np.int64]:
     return rank
 
 
-def score_columns(scores: Scores, chrom: npt.ArrayLike) -> dict[str, Column]:
+def score_columns(scores: Scores, chrom: npt.ArrayLike) -> Lazy:
     """Columns of scores, from ``n_cells`` on, in the order of the peaks; ``lift`` and ``rank`` speak of ``score``.
 
     Parameters
@@ -61,13 +61,15 @@ def score_columns(scores: Scores, chrom: npt.ArrayLike) -> dict[str, Column]:
         ``(n_peaks,)`` names of the peaks' chromosomes.
     """
     n_open = np.asarray(scores.n_open)
-    return {
-        "n_cells": np.full(len(n_open), scores.n_cells, dtype=np.int32),
-        "n_open": narrow(n_open),
-        "accessibility": accessibility(n_open, scores.n_cells),
-        "links": np.asarray(scores.links).astype(np.int64),
-        "score": np.asarray(scores.score),
-        "weight": np.asarray(scores.weight),
-        "lift": lift(scores.score, n_open, chrom),
-        "rank": narrow(dense_rank(scores.score)),
-    }
+    return Lazy(
+        {
+            "n_cells": lambda: np.full(len(n_open), scores.n_cells, dtype=np.int32),
+            "n_open": lambda: narrow(n_open),
+            "accessibility": lambda: accessibility(n_open, scores.n_cells),
+            "links": lambda: np.asarray(scores.links).astype(np.int64),
+            "score": lambda: np.asarray(scores.score),
+            "weight": lambda: np.asarray(scores.weight),
+            "lift": lambda: lift(scores.score, n_open, chrom),
+            "rank": lambda: narrow(dense_rank(scores.score)),
+        }
+    )
