@@ -31,7 +31,7 @@ COUNTER_BYTES = 1 << 28
 MOST_BETWEEN_KEYS = 5_000_000
 """Entries from one key cut to the next: what is read for a cut, at most."""
 
-FEW_LINKS, CELL_AS_LINKS = 16_000_000, 40_000
+FEW_LINKS, CELL_AS_LINKS = 8_000_000, 40_000
 """A type of fewer links is summed from the links themselves as fast; a cell takes as long as so many links more."""
 
 Counters = npt.NDArray[np.uint64]

@@ -1,5 +1,8 @@
 """Size and speed of the store on cells as large as those of a 10x PBMC data set, 100 of them of one type.
 
+Then of a type of 500, which has a histogram, and of a lasso: any cells of any types. Times named ``cpu`` are of the
+processor, all threads together: on a machine that others use they say more than the clock.
+
 Floor of a read: the same links of the same cell, as raw bytes in an uncompressed file, read by numpy. Floor of a sum:
 summing the links themselves.
 """
@@ -28,6 +31,8 @@ from bi2scope.data.store.schema import StoreAttributes
 from bi2scope.data.store.writer import StoreWriter
 
 N_CELLS, N_GENES, N_PEAKS = 150, 20_000, 100_000
+LARGE = (500, 100)
+CUTS = [Cut(t, k) for t in (0.5, 0.55, 0.63, 0.75, 0.87, 0.93, 0.995) for k in (1, 3, 5, 10, 18, 30, 45, None)]
 GENES_PER_CELL, PEAKS_PER_CELL, K_MAX = 1_800, 7_500, 50
 CHROMOSOMES = [f"chr{i}" for i in range(1, 23)]
 DIM = 32
@@ -42,14 +47,15 @@ def main() -> tuple[dict[str, float], dict[str, float]]:
     with tempfile.TemporaryDirectory() as folder:
         path, raw = Path(folder) / "store.h5", Path(folder) / "raw"
         seconds, n_links = write(path, raw, multiome, query, key)
-        return measure(path, raw, seconds, n_links)
+        ratios, figures = measure(path, raw, seconds, n_links)
+        return ratios, figures | larger_type(Path(folder) / "large.h5", cells_of_pbmc_size(rng, LARGE), query, key)
 
 
-def cells_of_pbmc_size(rng: np.random.Generator) -> Multiome:
-    types = np.repeat([0, 1, 2], [100, 49, 1])
+def cells_of_pbmc_size(rng: np.random.Generator, sizes: tuple[int, ...] = (100, 49, 1)) -> Multiome:
+    types = np.repeat(np.arange(len(sizes)), sizes)
     cells = pd.DataFrame(
-        {"cell_type": pd.Categorical.from_codes(types, ["a", "b", "c"])},
-        index=pd.Index([f"cell{i}" for i in range(N_CELLS)], dtype=object),
+        {"cell_type": pd.Categorical.from_codes(types, ["a", "b", "c"][: len(sizes)])},
+        index=pd.Index([f"cell{i}" for i in range(len(types))], dtype=object),
     )
     genes, peaks = places(N_GENES), places(N_PEAKS)
     genes = genes.assign(name=genes.index, strand="+", means=0.0, variances_norm=0.0, highly_variable=False)
@@ -175,18 +181,87 @@ def exact(reader: StoreReader, cell: int) -> CellAttention:
 
 def sums(reader: StoreReader) -> dict[str, float]:
     """Cumulative scores of 100 cells: any cut of the sliders, and directly."""
-    cuts = [Cut(t, k) for t in (0.5, 0.55, 0.63, 0.75, 0.87, 0.93, 0.995) for k in (1, 3, 5, 10, 18, 33, 45, None)]
-    taken = [timed(lambda cut=cut: reader.cumulative("a", cut)) for cut in cuts]
+    taken = [timed(lambda cut=cut: reader.cumulative("a", cut)) for cut in CUTS]
     cells = reader.cells_of("a")
     return {
         "sum_any_cut_ms": statistics.median(taken),
         "sum_slowest_cut_ms": max(taken),
-        "sum_direct_ms": timed(lambda: reader.cumulative_of_cells(cells, Cut())),
-        "sum_of_any_cells_ms_per_cell": timed(lambda: reader.cumulative_of_cells(cells, Cut())) / len(cells),
-        "sum_of_any_cells_k_10_ms_per_cell": timed(lambda: reader.cumulative_of_cells(cells, Cut(0.5, 10)))
-        / len(cells),
+        "sum_direct_ms": timed(lambda: reader.cumulative_of_cells(cells, Cut(), from_links=True)),
         "expected_of_a_cut_ms_per_cell": timed(lambda: reader.null("a", Cut(0.8, 10))) / len(cells),
     }
+
+
+def larger_type(path: Path, multiome: Multiome, query: np.ndarray, key: np.ndarray) -> dict[str, float]:
+    """A type with a histogram: what its sums take to make and to keep, any cut of it, and any cells."""
+    attributes = StoreAttributes("benchmark", "0" * 64, n_layers=1, n_heads=1, n_parameters=0, k_max=K_MAX)
+    with StoreWriter(path, multiome, attributes) as writer:
+        writer.write_embedding(Embedding(np.zeros((multiome.n_cells, 2)), "none"))
+        for cell in range(multiome.n_cells):
+            writer.write_cell([[attend(multiome, cell_graph(multiome, cell, cell), query, key)]])
+    with StoreReader.open(path) as reader:
+        links = reader.stored_links(0, 0)
+        n_links = int(links.n_links[: LARGE[0]].sum())
+        stored = {key: sizes(path, f"{key}/layer0/head0/type0") for key in ("cumulative", "map")}
+        return {
+            "large_histogram_bytes_per_link": sum(stored["cumulative"].values()) / n_links,
+            "large_map_bytes_per_link": sum(stored["map"].values()) / n_links,
+            **made(reader, path.with_name("sums.h5")),
+            **any_cut(reader),
+            **lasso(reader),
+        }
+
+
+def made(reader: StoreReader, path: Path) -> dict[str, float]:
+    """Making the sums of the larger type anew, by kind."""
+    from bi2scope.data.store.sums import SumSources, write_sums
+    from bi2scope.data.store.writer import TypeCells
+
+    sources = SumSources(reader.counts, reader.places, False)
+    cells = reader.cells_of("a")
+    nothing = sparse.csr_matrix((len(cells), N_PEAKS), dtype=np.float32)
+    of_type = TypeCells(cells, nothing, nothing, reader.places.gene_chromosome)
+    figures = {}
+    with h5py.File(path, "w") as file:
+        for kind in ("histogram", "null", "map"):
+            group = file.create_group(kind)
+            group.attrs["last_cut"] = 0
+            work = lambda kind=kind, group=group: write_sums(  # noqa: E731
+                group, kind, reader.stored_links(0, 0), of_type, sources, 0
+            )
+            figures[f"large_{kind}_made_cpu_ms_per_cell"] = processor(work) / len(cells)
+    return figures
+
+
+def any_cut(reader: StoreReader) -> dict[str, float]:
+    """The least of three, for every cut of a list; nothing is kept of it in between."""
+    histogram = reader.histogram(0, 0, 0)
+    assert histogram is not None
+    clock = [min(timed(lambda cut=cut: histogram.sums(cut)) for _ in range(3)) for cut in CUTS]
+    cpu = [min(processor(lambda cut=cut: histogram.sums(cut)) for _ in range(3)) for cut in CUTS]
+    return {
+        "large_entries_per_link": histogram.n_entries / float(reader.cumulative("a", Cut()).links.sum()),
+        "large_any_cut_ms": statistics.median(clock),
+        "large_slowest_cut_ms": max(clock),
+        "large_any_cut_cpu_ms": statistics.median(cpu),
+        "large_slowest_cut_cpu_ms": max(cpu),
+    }
+
+
+def lasso(reader: StoreReader) -> dict[str, float]:
+    """Half of the cells at random, all of which are read, and nine in ten of the larger type, of which few are."""
+    rng = np.random.default_rng(8)
+    half = np.sort(rng.choice(reader.n_cells, reader.n_cells // 2, replace=False))
+    most = reader.cells_of("a")[rng.random(LARGE[0]) < 0.9]
+    figures = {}
+    for name, cut in (("", Cut()), ("_k_10", Cut(0.5, 10))):
+        each = [timed(lambda cut=cut: reader.cumulative_of_cells(half, cut, from_links=True)) for _ in range(3)]
+        cpu = [processor(lambda cut=cut: reader.cumulative_of_cells(half, cut, from_links=True)) for _ in range(3)]
+        figures |= {
+            f"lasso{name}_ms_per_cell_read": min(each) / len(half),
+            f"lasso{name}_cpu_ms_per_cell_read": min(cpu) / len(half),
+            f"lasso{name}_of_most_ms": min(timed(lambda cut=cut: reader.cumulative_of_cells(most, cut)) for _ in "ab"),
+        }
+    return figures
 
 
 def across(reader: StoreReader) -> dict[str, float]:
@@ -226,9 +301,16 @@ def sizes(path: Path, group: str) -> dict[str, int]:
         if isinstance(item, h5py.Dataset):
             found[name] = item.id.get_storage_size()
 
-    with h5py.File(path) as file:
+    with h5py.File(path, "r", locking=False) as file:
         file[group].visititems(visit)
     return found
+
+
+def processor(work: Callable[[], object]) -> float:
+    """Milliseconds of the processor that a call takes, all threads together."""
+    start = time.process_time()
+    work()
+    return (time.process_time() - start) * 1e3
 
 
 def timed(work: Callable[[], object]) -> float:
