@@ -28,13 +28,19 @@ def arrow_stream(table: Table) -> Iterator[bytes]:
 
     batch = record_batch(next(table.blocks), table.comments)
     second = next(table.blocks, None)
-    sink = pa.BufferOutputStream() if second is None else io.BytesIO()  # the first one copies less, but cannot rewind
+    if second is None:
+        whole = pa.BufferOutputStream()
+        with pa.ipc.new_stream(whole, batch.schema) as writer:
+            writer.write_batch(batch)
+        yield whole.getvalue().to_pybytes()
+        return
+    sink = io.BytesIO()
     with pa.ipc.new_stream(sink, batch.schema) as writer:
         writer.write_batch(batch)
-        for block in chain([] if second is None else [second], table.blocks):
+        for block in chain([second], table.blocks):
             yield _taken(sink)
             writer.write_batch(record_batch(block, table.comments))
-    yield sink.getvalue().to_pybytes() if second is None else sink.getvalue()
+    yield _taken(sink)
 
 
 def record_batch(block: Columns, comments: tuple[str, ...]) -> Any:

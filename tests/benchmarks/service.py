@@ -21,6 +21,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import anndata
@@ -75,20 +76,22 @@ def main() -> tuple[dict[str, float], dict[str, float]]:
         with StoreReader.open(path) as reader:
             names, types = [str(name) for name in reader.cells.index], reader.cell_types
             reference = read_h5ad(write_h5ad(Path(folder) / "scores.h5ad", reader), reader)
-        with serving(path) as (port, started, processes):
-            figures = {"start_s": started, **timed_answers(port, names, types)}
-            figures["resident_mb"] = resident(processes)
-        with serving(path, kept_bytes=0) as (port, _, _):
-            figures |= {f"cold_{key}": value for key, value in timed_links(port, names).items()}
+        with serving(path) as service:
+            figures = {"start_s": service.started, "start_cpu_s": service.cpu_seconds(), "start_mb": service.resident()}
+            figures |= {**timed_answers(service, names, types), "resident_mb": service.resident()}
+        with serving(path, kept_bytes=0) as service:
+            figures |= {f"cold_{key}": value for key, value in timed_links(service, names).items()}
         if shutil.which("wrk"):
             for workers in (1, 2):
-                with serving(path, workers=workers) as (port, _, _):
-                    figures |= loaded(Path(folder), port, names, workers)
+                with serving(path, workers=workers) as service:
+                    figures |= loaded(Path(folder), service.port, names, workers)
+    wall, cpu = reference
+    keys = ("links_arrow", "links_arrow_4", "cold_links_arrow", "cold_links_arrow_4", "links_json", "links_csv")
     ratios = {
-        f"{key}_over_h5ad": figures[f"{key}_p50_ms"] / reference
-        for key in ("links_arrow", "links_arrow_4", "cold_links_arrow", "cold_links_arrow_4", "links_json", "links_csv")
+        **{f"{key}_over_h5ad": figures[f"{key}_p50_ms"] / wall for key in keys},
+        **{f"{key}_cpu_over_h5ad": figures[f"{key}_cpu_ms"] / cpu for key in keys},
     }
-    return ratios, {"h5ad_p50_ms": reference, **figures}
+    return ratios, {"h5ad_p50_ms": wall, "h5ad_cpu_ms": cpu, **figures}
 
 
 # ---------------------------------------------------------------- what is served
@@ -138,127 +141,36 @@ def write_h5ad(path: Path, reader: StoreReader) -> Path:
     return path
 
 
-def read_h5ad(path: Path, reader: StoreReader) -> float:
-    """Milliseconds (median) to read the rows of a cell from the backed file."""
+def read_h5ad(path: Path, reader: StoreReader) -> tuple[float, float]:
+    """Milliseconds (median) on the clock and of the processor to read the rows of a cell from the backed file."""
     ends = np.cumsum([len(reader.graph(cell).gene_index) for cell in range(N_CELLS)])
     scores = anndata.read_h5ad(path, backed="r")
-    took = []
+    took, cpu = [], []
     for cell in np.tile(np.arange(N_CELLS), 2):
         start = int(ends[cell - 1]) if cell else 0
+        began = time.process_time()
         took.append(milliseconds(lambda start=start, cell=cell: scores.X[start : int(ends[cell])]))
+        cpu.append((time.process_time() - began) * 1e3)
     scores.file.close()
-    return statistics.median(took[N_CELLS:])
+    return statistics.median(took[N_CELLS:]), statistics.median(cpu[N_CELLS:])
 
 
 # ---------------------------------------------------------------- asking
 
 
-@contextmanager
-def serving(
-    path: Path, workers: int = 1, kept_bytes: int = 64 << 20
-) -> Iterator[tuple[int, float, list[subprocess.Popen[bytes]]]]:
+@dataclass(frozen=True)
+class Running:
     """Port, seconds to the first answer, and processes of a service."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command, began = [sys.executable, "-c", SERVE, str(path), str(port), str(kept_bytes)], time.perf_counter()
-    processes = [subprocess.Popen(command, env={**os.environ, "OMP_NUM_THREADS": "1"}) for _ in range(workers)]
-    try:
-        started = [answers(port, began)]
-        while len(listeners(processes)) < workers:
-            time.sleep(0.05)
-        yield port, started[0], processes
-    finally:
-        for process in processes:
-            process.terminate()
-            process.wait()
 
+    port: int
+    started: float
+    processes: list[psutil.Process]
 
-def listeners(processes: list[subprocess.Popen[bytes]]) -> list[int]:
-    return [
-        process.pid
-        for process in processes
-        if any(each.status == psutil.CONN_LISTEN for each in psutil.Process(process.pid).net_connections("tcp"))
-    ]
+    def cpu_seconds(self) -> float:
+        times = [process.cpu_times() for process in self.processes]
+        return sum(each.user + each.system for each in times)
 
-
-def answers(port: int, began: float) -> float:
-    while True:
-        try:
-            ask(http.client.HTTPConnection("127.0.0.1", port, timeout=60), "health")
-        except OSError:
-            time.sleep(0.02)
-        else:
-            return time.perf_counter() - began
-
-
-def ask(connection: http.client.HTTPConnection, path: str) -> int:
-    connection.request("GET", f"/api/v1/{path}")
-    answer = connection.getresponse()
-    content = answer.read()
-    assert answer.status == 200, content[:300]
-    return len(content)
-
-
-def timed_answers(port: int, names: list[str], types: list[str]) -> dict[str, float]:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
-    figures = timed_links(port, names)
-    for key, path, rounds in (
-        ("links_json", "links?top_k=10", 2),
-        ("links_json_4", f"links.json?top_k=10&{FOUR}", 2),
-        ("links_csv", "links.csv?top_k=10", 1),
-        ("heatmap_k_50", "heatmap?top_k=50", 1),
-        ("heatmap_k_50_arrow", "heatmap.arrow?top_k=50", 1),
-        ("heatmap_recomputed", "heatmap", 1),
-        ("heatmap_window", "heatmap?top_k=50&gene_stop=60&peak_stop=100", 1),
-    ):
-        figures |= percentiles(key, connection, [f"cells/{name}/{path}" for name in names], rounds)
-    quoted = [name.replace(" ", "%20") for name in types]
-    for ending in ("json", "arrow"):
-        cuts = [f"celltypes/{name}/scores.{ending}?threshold=0.9&top_k={k}" for k in range(1, 16) for name in quoted]
-        ask(connection, cuts[0])
-        took = [milliseconds(lambda path=path: ask(connection, path)) for path in cuts]
-        figures[f"scores_{ending}_p50_ms"] = statistics.median(took)
-    return figures
-
-
-def timed_links(port: int, names: list[str]) -> dict[str, float]:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
-    figures = {}
-    for key, path in (("links_arrow", "links.arrow?top_k=10"), ("links_arrow_4", f"links.arrow?top_k=10&{FOUR}")):
-        figures |= percentiles(key, connection, [f"cells/{name}/{path}" for name in names], ROUNDS)
-    return figures
-
-
-def percentiles(key: str, connection: http.client.HTTPConnection, paths: list[str], rounds: int) -> dict[str, float]:
-    """Milliseconds and megabytes of some answers, asked for in turns, after one round that is not counted."""
-    size = statistics.mean(ask(connection, path) for path in paths)
-    took = [milliseconds(lambda path=path: ask(connection, path)) for _ in range(rounds) for path in paths]
-    p50, p99 = np.percentile(took, [50, 99])
-    return {f"{key}_p50_ms": float(p50), f"{key}_p99_ms": float(p99), f"{key}_mb": size / 1e6}
-
-
-def loaded(folder: Path, port: int, names: list[str], workers: int) -> dict[str, float]:
-    """Requests per second of ``wrk``, after a run that is not counted."""
-    figures = {}
-    for key, rest in (("arrow", "links.arrow?top_k=10"), ("arrow_4", f"links.arrow?top_k=10&{FOUR}")):
-        script = folder / "rotate.lua"
-        script.write_text(ROTATE.format(names=", ".join(f'"{name}"' for name in names), rest=rest))
-        command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{SECONDS}s", "-s", str(script), f"http://127.0.0.1:{port}"]
-        for _ in range(2):
-            said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-        assert "Non-2xx" not in said, said
-        found = re.search(r"Requests/sec:\s+([0-9.]+)", said)
-        assert found is not None, said
-        figures[f"{key}_per_s_{workers}_workers"] = float(found[1])
-    return figures
-
-
-def resident(processes: list[subprocess.Popen[bytes]]) -> float:
-    return max(psutil.Process(process.pid).memory_info().rss for process in processes) / 1e6
-
-
-def milliseconds(work: Callable[[], object]) -> float:
+    def milliseconds(work: Callable[[], object]) -> float:
     began = time.perf_counter()
     work()
     return (time.perf_counter() - began) * 1e3
