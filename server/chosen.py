@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 
-from bi2scope.data.attention import Cut
 from bi2scope.data.errors import ConfigurationError, NotFoundError
-from bi2scope.data.exchange.comments import LIFT, RANK, SUMS, cut_lines, origin_lines
-from bi2scope.data.exchange.csv import csv_stream
+from bi2scope.data.exchange.comments import LIFT, RANK, SUMS
 from bi2scope.server.catalogue import Catalogue, Ints
 from bi2scope.server.celltypes import peak_rows
 from bi2scope.server.columns import columnar
-from bi2scope.server.params import CutQuery
+from bi2scope.server.exports import cut_comments, whole_table
+from bi2scope.server.params import ChosenCells, CutQuery
+from bi2scope.server.tabular import Answer
 from bi2scope.server.wire import PeakScores
 
 CHOSEN = "chosen cells"
@@ -83,15 +83,24 @@ def scores_of_cells(catalogue: Catalogue, names: Sequence[str], cut: CutQuery) -
     )
 
 
-def chosen_csv(catalogue: Catalogue, scores: PeakScores) -> Iterator[bytes]:
-    """Cumulative scores of chosen cells as CSV, with accessibility, lift and rank."""
-    attributes, cut = catalogue.reader.attributes, Cut(scores.threshold, scores.top_k)
+def chosen_table(catalogue: Catalogue, asked: ChosenCells) -> Answer:
+    """The same as a table, in whatever format; files add accessibility, lift and rank.
+
+    Raises
+    ------
+    NotFoundError
+        As :func:`scores_of_cells`.
+    """
+    scores = scores_of_cells(catalogue, asked.cells, asked)
     comments = [
-        *origin_lines(attributes),
         f"cells: {scores.n_cells}, chosen one by one",
-        *cut_lines(attributes, cut, layer=scores.layer, head=scores.head, truncated=scores.truncated),
+        *cut_comments(catalogue.reader, asked, scores.truncated),
         SUMS.replace("the type's cells", "these cells"),
         LIFT,
         RANK,
     ]
-    return csv_stream(comments, peak_rows(catalogue, scores))
+    return Answer(
+        lambda: scores,
+        lambda: whole_table(catalogue.reader, "peaks", comments, peak_rows(catalogue, scores), asked.cut),
+        ("bi2scope", "peaks", CHOSEN),
+    )

@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
-from starlette.responses import Response, StreamingResponse
 
-from bi2scope.server.answers import CSV, Leased, csv, json
-from bi2scope.server.differences import Differences, Groups, difference_csv
-from bi2scope.server.exports import attachment
-from bi2scope.server.params import MAX_ROWS, DifferenceQuery
+from bi2scope.server.answers import Leased
+from bi2scope.server.differences import Differences, Groups, difference_table
+from bi2scope.server.params import DifferenceQuery
+from bi2scope.server.tabular import Answer, table_routes
 from bi2scope.server.validators import Tagged
 from bi2scope.server.wire_differences import GeneDifference, PeakDifference
 
@@ -30,29 +29,15 @@ def types_of(differences: Differences, cell_type: str, query: DifferenceQuery) -
     return Groups.of_types(differences.catalogue, cell_type, query.against)
 
 
-@router.get("/celltypes/{cell_type:path}/difference/peaks", response_model=PeakDifference)
-def get_peak_difference(differences: Between, cell_type: str, query: Asked) -> Response:
+@table_routes(router, "/celltypes/{cell_type:path}/difference/peaks", PeakDifference)
+def get_peak_difference(differences: Between, cell_type: str, query: Asked, most: int | None) -> Answer:
     """Which peaks' sums differ between the cells of two types, or of a type and all others; by p."""
-    return json(differences.peaks(types_of(differences, cell_type, query), query, MAX_ROWS))
+    groups = types_of(differences, cell_type, query)
+    return difference_table(differences.catalogue, differences.peaks(groups, query, most))
 
 
-@router.get("/celltypes/{cell_type:path}/difference/genes", response_model=GeneDifference)
-def get_gene_difference(differences: Between, cell_type: str, query: Asked) -> Response:
+@table_routes(router, "/celltypes/{cell_type:path}/difference/genes", GeneDifference)
+def get_gene_difference(differences: Between, cell_type: str, query: Asked, most: int | None) -> Answer:
     """Which genes' rows differ between the cells of two types, or of a type and all others; by p."""
-    return json(differences.genes(types_of(differences, cell_type, query), query, MAX_ROWS))
-
-
-@router.get("/celltypes/{cell_type:path}/difference/peaks.csv", response_class=StreamingResponse, responses=CSV)
-def get_peak_difference_csv(differences: Between, cell_type: str, query: Asked) -> Response:
-    """The same peaks as CSV."""
-    body = differences.peaks(types_of(differences, cell_type, query), query, None)
-    name = attachment("bi2scope", "difference", "peaks", body.cell_type, body.against or "others")
-    return csv(difference_csv(differences.catalogue, body), name)
-
-
-@router.get("/celltypes/{cell_type:path}/difference/genes.csv", response_class=StreamingResponse, responses=CSV)
-def get_gene_difference_csv(differences: Between, cell_type: str, query: Asked) -> Response:
-    """The same genes as CSV."""
-    body = differences.genes(types_of(differences, cell_type, query), query, None)
-    name = attachment("bi2scope", "difference", "genes", body.cell_type, body.against or "others")
-    return csv(difference_csv(differences.catalogue, body), name)
+    groups = types_of(differences, cell_type, query)
+    return difference_table(differences.catalogue, differences.genes(groups, query, most))

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Self
 
 import numpy as np
@@ -13,16 +14,16 @@ import numpy as np
 from bi2scope.data.attention import Cut
 from bi2scope.data.differences import NO_EFFECT, Floats
 from bi2scope.data.errors import ConfigurationError
-from bi2scope.data.exchange.columns import Column
-from bi2scope.data.exchange.comments import cut_lines, origin_lines
-from bi2scope.data.exchange.csv import csv_stream
+from bi2scope.data.exchange.columns import Column, Lazy
+from bi2scope.data.exchange.comments import cut_lines
 from bi2scope.data.store.cell_sums import Feature, SumsOf
 from bi2scope.data.store.group_difference import FEWEST_CELLS, Compared, Contrast, Difference, difference
 from bi2scope.server.catalogue import Catalogue, Ints
 from bi2scope.server.chosen import CHOSEN, chosen_positions, require_apart
 from bi2scope.server.columns import columnar
-from bi2scope.server.exports import view_address
+from bi2scope.server.exports import view_address, whole_table
 from bi2scope.server.params import ContrastQuery
+from bi2scope.server.tabular import Answer, TableBody
 from bi2scope.server.tf import Recent
 from bi2scope.server.wire_differences import (
     GeneDifference,
@@ -217,19 +218,32 @@ def _tested(found: Difference, order: Ints, query: ContrastQuery, counted: str) 
     }
 
 
-def difference_csv(catalogue: Catalogue, body: PeakDifference | GeneDifference) -> Iterator[bytes]:
-    """The rows of a difference as CSV."""
-    columns: dict[str, Column] = {
-        name: np.asarray(getattr(body.rows, name))
-        for name in sorted(type(body.rows).model_fields, key=lambda each: not each.startswith(("peak", "gene")))
-    }
-    attributes, cut = catalogue.reader.attributes, Cut(body.threshold, body.top_k)
+def difference_table(catalogue: Catalogue, body: PeakDifference | GeneDifference) -> Answer:
+    """A difference as a table, in whatever format."""
+    names = sorted(type(body.rows).model_fields, key=lambda each: not each.startswith(("peak", "gene")))
+    columns = Lazy({name: partial(_column, body.rows, name) for name in names})
+    fields = {name: getattr(body, name) for name in type(body).model_fields if name != "rows"}
+    of = "genes" if isinstance(body, GeneDifference) else "peaks"
+    cut = Cut(body.threshold, body.top_k)
+    return Answer(
+        lambda: TableBody(fields, columns, "rows"),
+        lambda: whole_table(catalogue.reader, "difference", _comments(catalogue, body, cut), columns, cut),
+        ("bi2scope", "difference", of, body.cell_type, body.against or "others"),
+    )
+
+
+def _column(rows: PeakDifferenceColumns | GeneDifferenceColumns, name: str) -> Column:
+    column: Column = getattr(rows, name)
+    return column
+
+
+def _comments(catalogue: Catalogue, body: PeakDifference | GeneDifference, cut: Cut) -> list[str]:
     effect = {
         "mann-whitney": "AUROC, the chance that a cell of the type has the higher sum, ties counting half",
         "welch": "Hedges' g",
     }
-    comments = [
-        *origin_lines(attributes),
+    attributes = catalogue.reader.attributes
+    return [
         f"cell type: {body.cell_type}, {body.n_cells} cells",
         f"against: {body.against or OTHERS}, {body.n_cells_against} cells",
         *cut_lines(attributes, cut, layer=body.layer, head=body.head, truncated=body.truncated),
@@ -242,7 +256,6 @@ def difference_csv(catalogue: Catalogue, body: PeakDifference | GeneDifference) 
         *([f"the first {len(body.rows.p)} rows only"] if body.limited else []),
         *_view(body),
     ]
-    return csv_stream(comments, columns)
 
 
 def _view(body: PeakDifference | GeneDifference) -> list[str]:

@@ -258,7 +258,7 @@ class ContrastQuery(CutQuery):
     limit: int | None = _parameter("limit", "Most rows to return", None, ge=0, le=MAX_ROWS)
 
 
-class DifferenceQuery(ContrastQuery):
+class DifferenceQuery(ContrastQuery, TableQuery):
     """Which cell types are compared, and how."""
 
     against: str | None = _parameter("against", "Whose cells the type's are compared with", None, max_length=500)

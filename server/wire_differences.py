@@ -1,6 +1,6 @@
 """Bodies about differences of cell types; see :mod:`bi2scope.server.wire`.
 
-The address of each (``.csv`` after the path gives the same rows as CSV)::
+The address of each (``.csv`` or ``.arrow`` after the path gives the same rows)::
 
     GET  /api/v1/celltypes/{cell_type}/difference/peaks[.csv]?against=&threshold=&top_k=&layer=&head=&definition=
              &normalise=&test=&among=&least_share=&limit=      PeakDifference

@@ -40,14 +40,14 @@ TABLES = (
     "cells", "embedding", "cells/{cell_id}/links", "cells/{cell_id}/heatmap", "celltypes/{cell_type}/scores",
     "celltypes/{cell_type}/tf", "tf/matrix", "genes", "peaks", "celltypes/{cell_type}/map",
     "celltypes/{cell_type}/genes/{gene}/links", "celltypes/{cell_type}/peaks/{peak}/links",
+    "celltypes/{cell_type}/difference/peaks", "celltypes/{cell_type}/difference/genes",
 )  # fmt: skip
+CHOSEN = ("cells/scores", "cells/difference/peaks", "cells/difference/genes")
 OF_A_STORE = (
     "health", "dataset", *TABLES, *(f"{path}.{{ending}}" for path in TABLES), "tracks", "tracks/{track_id}",
     "cells/{cell_id}/profile", "celltypes/{cell_type}/profile", "cells/{cell_id}/why",
-    "celltypes/{cell_type}/difference/peaks", "celltypes/{cell_type}/difference/peaks.csv",
-    "celltypes/{cell_type}/difference/genes",
-    "celltypes/{cell_type}/difference/genes.csv", "cells/{cell_id}/neighbours", "cells/scores", "cells/scores.csv",
-    "cells/difference/peaks", "cells/difference/peaks.csv", "cells/difference/genes", "cells/difference/genes.csv",
+    "cells/{cell_id}/neighbours",
+    *(f"{path}{ending}" for path in CHOSEN for ending in ("", ".{ending}")),
 )  # fmt: skip
 OF_THE_SERVICE = ("stores", "version", "metrics")
 

@@ -25,6 +25,8 @@ TABLES: tuple[tuple[str, dict[str, Any], str | None], ...] = (
     ("/cells/{cell}/heatmap", {"width": 20, "height": 10}, "bins"),
     ("/celltypes/CD4 naive/scores", {"threshold": 0.9}, None),
     ("/celltypes/CD4 naive/map", {"region": "chr2"}, "pairs"),
+    ("/celltypes/CD4 naive/difference/peaks", {"threshold": 0.7, "columns": "peak,mean,p,q"}, "rows"),
+    ("/celltypes/CD4 naive/difference/genes", {"limit": 9, "columns": "gene_id,effect"}, "rows"),
     ("/celltypes/CD4 naive/genes/GENE7/links", {"top_k": 4}, "links"),
     ("/celltypes/CD4 naive/peaks/{peak}/links", {}, "links"),
 )
