@@ -5,6 +5,7 @@ Everything on the screen comes through here as a model of :mod:`bi2scope.server.
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any, Self, TypeVar
 from urllib.parse import quote
@@ -156,6 +157,26 @@ class Client:
         path = f"/celltypes/{quoted(cell_type)}/tf.csv"
         return (await self._answer("POST", path, params=parameters, files={"file": (name, bed)})).text
 
+    async def forward(
+        self, method: str, target: bytes, headers: dict[str, str], content: AsyncIterator[bytes] | None
+    ) -> httpx.Response:
+        """The service's answer to a request of somebody else, its body still to be read; whoever reads it closes it.
+
+        ``target`` is path and query as they were sent, percent-encoded.
+
+        Raises
+        ------
+        ClientError
+            If the service does not answer.
+        """
+        base = self._http.base_url
+        url = base.copy_with(raw_path=base.raw_path.rstrip(b"/") + target)
+        request = self._http.build_request(method, url, headers=headers, content=content)
+        try:
+            return await self._http.send(request, stream=True)
+        except httpx.HTTPError as error:
+            raise self._unreachable(error) from error
+
     async def _get(self, body: type[Body], path: str, parameters: dict[str, Any] | None = None) -> Body:
         return await self._ask(body, "GET", path, params=parameters)
 
@@ -175,14 +196,17 @@ class Client:
         try:
             response = await self._http.request(method, self._prefix + path, **rest)
         except httpx.HTTPError as error:
-            raise ClientError(
-                f"The service at {self._http.base_url} does not answer ({type(error).__name__}).",
-                "Check that `bi2scope serve` is running, then try again.",
-                kind="Unreachable",
-            ) from error
+            raise self._unreachable(error) from error
         if not response.is_success:
             raise refusal(response)
         return response
+
+    def _unreachable(self, error: httpx.HTTPError) -> ClientError:
+        return ClientError(
+            f"The service at {self._http.base_url} does not answer ({type(error).__name__}).",
+            "Check that `bi2scope serve` is running, then try again.",
+            kind="Unreachable",
+        )
 
 
 def quoted(name: str) -> str:

@@ -1,0 +1,55 @@
+"""The API through the dashboard's own address: the same bytes, and a sentence when the service is away."""
+
+from __future__ import annotations
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from service import Service, refusal, segment
+
+from bi2scope.dashboard.client import Client
+from bi2scope.dashboard.gateway import pass_on_api
+from bi2scope.data.store.reader import StoreReader
+
+
+@pytest.fixture
+def passing(client: Client) -> Service:
+    app = FastAPI()
+    pass_on_api(app, client)
+    return Service(app)
+
+
+def test_answers_are_those_of_the_service(passing: Service, api: FastAPI, reader: StoreReader) -> None:
+    direct, cell = Service(api), segment(str(reader.cells.index[3]))
+    for path in ("/dataset", f"/cells/{cell}/links.csv", f"/celltypes/{segment(reader.cell_types[0])}/scores"):
+        there, here = direct.get(path, threshold=0.7, top_k=3), passing.get(path, threshold=0.7, top_k=3)
+        assert (here.status_code, here.content) == (there.status_code, there.content)
+        for name in ("content-type", "content-disposition"):
+            assert here.headers.get(name) == there.headers.get(name)
+
+
+def test_names_with_slashes_and_spaces_arrive_as_they_were_sent(passing: Service) -> None:
+    status, kind, message, _ = refusal(passing.get(f"/celltypes/{segment('CD4/CD8 T é?')}/scores"))
+    assert (status, kind) == (404, "NotFoundError")
+    assert "CD4/CD8 T é?" in message
+
+
+def test_an_upload_is_passed_on(passing: Service, reader: StoreReader) -> None:
+    peak = reader.peaks.iloc[0]
+    bed = f"{peak['chrom']}\t{peak['start']}\t{peak['end']}\n".encode()
+    answer = passing.ask("POST", "/api/v1/tracks", files={"file": ("one.bed", bed)})
+    assert answer.status_code in {200, 201}, answer.text
+    assert answer.json()["name"] == "one.bed"
+
+
+def test_a_service_that_is_away_is_said_to_be(reader: StoreReader) -> None:
+    def refuse(request: httpx.Request) -> httpx.Response:
+        raise httpx.ConnectError("refused", request=request)
+
+    app = FastAPI()
+    away = httpx.AsyncClient(transport=httpx.MockTransport(refuse), base_url="http://service:1")
+    pass_on_api(app, Client(away))
+    status, kind, message, hint = refusal(Service(app).get("/dataset"))
+    assert (status, kind) == (503, "Unreachable")
+    assert "http://service:1" in message
+    assert "bi2scope serve" in hint
