@@ -55,7 +55,9 @@ def embed(multiome: Multiome, seed: int = 0) -> Embedding:
         if multiome.n_cells < FEWEST_CELLS or n_components < 2:
             return _by_components(cells.X.toarray(), how)
         scanpy.pp.pca(cells, n_comps=n_components, random_state=seed)
-        scanpy.pp.neighbors(cells, n_neighbors=min(N_NEIGHBOURS, multiome.n_cells - 1), random_state=seed)
+        # exact neighbours: the approximate ones that scanpy takes of many cells break on current releases of scipy
+        n_neighbours = min(N_NEIGHBOURS, multiome.n_cells - 1)
+        scanpy.pp.neighbors(cells, n_neighbors=n_neighbours, transformer="sklearn", random_state=seed)
         scanpy.tl.umap(cells, random_state=seed)
     method = f"UMAP of the {how}, {n_components} principal components (scanpy {version('scanpy')}, seed {seed})"
     return Embedding(cells.obsm["X_umap"].astype(np.float32), method)

@@ -54,3 +54,11 @@ def test_two_genes_are_too_few_for_umap() -> None:
     embedding = embed(tiny_multiome(30, n_genes=2))
     assert np.isfinite(embedding.coordinates).all()
     assert "too few" in embedding.method
+
+
+@pytest.mark.slow
+def test_thousands_of_cells() -> None:
+    """Beyond some thousands of cells scanpy looks for neighbours in another way unless it is told how."""
+    embedding = embed(tiny_multiome(8_300, n_genes=60, n_peaks=10))
+    assert embedding.coordinates.shape == (8_300, 2)
+    assert np.isfinite(embedding.coordinates).all()
