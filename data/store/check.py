@@ -111,8 +111,9 @@ def _read_all(dataset: h5py.Dataset) -> None:
     if dataset.chunks is None or not dataset.size:
         dataset[()]
         return
-    for number in range(dataset.id.get_num_chunks()):
-        offset = dataset.id.get_chunk_info(number).chunk_offset
+    offsets: list[tuple[int, ...]] = []  # all at once: to find a chunk by its number, HDF5 counts from the first
+    dataset.id.chunk_iter(lambda chunk: offsets.append(chunk.chunk_offset))
+    for offset in offsets:
         dataset[tuple(slice(start, start + length) for start, length in zip(offset, dataset.chunks, strict=True))]
 
 
