@@ -101,9 +101,20 @@ class Client:
         )
 
     @classmethod
-    def of_address(cls, address: str, store: str | None = None, *, timeout: float = 30.0) -> Self:
-        """Client of a service at ``address``, for instance ``http://127.0.0.1:8050``; ``timeout`` in seconds."""
-        return cls(httpx.AsyncClient(base_url=address.rstrip("/"), timeout=timeout), store)
+    def of_address(
+        cls, address: str, store: str | None = None, *, token: str | None = None, timeout: float = 30.0
+    ) -> Self:
+        """Client of a service at ``address``, for instance ``http://127.0.0.1:8050``.
+
+        Parameters
+        ----------
+        token
+            What the service asks of every request, if anything.
+        timeout
+            Seconds.
+        """
+        headers = {} if token is None else {"Authorization": f"Bearer {token}"}
+        return cls(httpx.AsyncClient(base_url=address.rstrip("/"), headers=headers, timeout=timeout), store)
 
     async def close(self) -> None:
         """Close the connections."""

@@ -39,9 +39,10 @@ class Metrics:
         Requests under way.
     """
 
-    def __init__(self, stores: Stores) -> None:
+    def __init__(self, stores: Stores | None = None) -> None:
         self._registry = CollectorRegistry()
-        self._registry.register(_Opens(stores))
+        if stores is not None:
+            self._registry.register(_Opens(stores))
         labels = ["method", "route", "status"]
         self._requests = Counter("bi2scope_requests", "Requests that were answered", labels, registry=self._registry)
         self._bytes = Counter("bi2scope_response_bytes", "Bytes of bodies sent", ["route"], registry=self._registry)

@@ -60,6 +60,8 @@ class Settings(BaseSettings):
         Folder whose BED files are tracks from the start; ``None`` for none.
     blacklist
         BED file with regions whose peaks are left out of comparisons; ``None`` for none.
+    dashboard
+        Whether the dashboard is on the same port.
     """
 
     model_config = SettingsConfigDict(env_prefix="BI2SCOPE_", frozen=True, extra="ignore")
@@ -81,6 +83,7 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] | None = None
     tracks: Path | None = None
     blacklist: Path | None = None
+    dashboard: bool = True
 
     @field_validator("allowed_hosts", mode="before")
     @classmethod

@@ -26,7 +26,7 @@ from bi2scope.options import with_source
 from bi2scope.precompute_verb import precompute
 from bi2scope.reporting import report_accuracy, report_notes
 from bi2scope.search_verb import search
-from bi2scope.serve_verb import OpenOption, PortOption, run_server, serve
+from bi2scope.serve_verb import OpenOption, PortOption, dashboard, run_server, serve
 from bi2scope.train_verb import train
 
 EXIT_CODES: tuple[tuple[type[Bi2scopeError], int], ...] = (
@@ -201,6 +201,7 @@ def check(
 
 
 app.command("serve")(serve)
+app.command("dashboard")(dashboard)
 
 
 @app.command()

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from bi2scope.options import with_fields
+
+if TYPE_CHECKING:
+    from bi2scope.server.settings import Settings
 
 PortOption = Annotated[int | None, typer.Option("--port", min=1, max=65535, help="Port; 8050, or BI2SCOPE_PORT.")]
 OpenOption = Annotated[bool, typer.Option("--open/--no-open", help="Open the page in the web browser.")]
@@ -74,9 +78,12 @@ def serve(
     blacklist: Annotated[
         Path | None, typer.Option("--blacklist", help="BED of regions to leave out of that; or BI2SCOPE_BLACKLIST.")
     ] = None,
+    dashboard: Annotated[
+        bool | None, typer.Option("--dashboard/--no-dashboard", help="Both on one port, or the API alone.")
+    ] = None,
 ) -> None:
     """Serve the API and the dashboard over attention stores, on 127.0.0.1 unless a host is given."""
-    run_server(stores, open_page, tracks=tracks, blacklist=blacklist, **listening.settings)
+    run_server(stores, open_page, tracks=tracks, blacklist=blacklist, dashboard=dashboard, **listening.settings)
 
 
 def run_server(stores: Sequence[str], open_page: bool, **chosen: object) -> None:
@@ -84,31 +91,68 @@ def run_server(stores: Sequence[str], open_page: bool, **chosen: object) -> None
 
     What is ``chosen`` goes before the environment's settings (:class:`bi2scope.server.settings.Settings`).
     """
-    from bi2scope.server.guards.tokens import new_token
-    from bi2scope.server.ports import require_free_port
-    from bi2scope.server.settings import load_settings
     from bi2scope.server.slugs import open_stores
+    from bi2scope.serving import application, serve_by_workers
     from bi2scope.serving import serve as serve_here
-    from bi2scope.serving import serve_by_workers
 
-    settings = load_settings(**chosen)
-    require_free_port(settings.host, settings.port)
-    made = None if settings.loopback or settings.token else new_token()
-    if made:
-        settings = load_settings(**chosen, token=made)
+    settings, made = _settings(chosen)
     with ExitStack() as closing:
         readers = open_stores(stores, closing)
-        link = settings.link(made)
-        typer.echo(f"Serving {', '.join(stores)} at {link} (Ctrl-C stops)")
-        if made:
-            typer.echo("Every request must carry that token; the link puts it into the browser. It is not shown again.")
-        if open_page:
-            open_in_browser(link)
+        _announce(f"Serving {', '.join(stores)}", settings.link(made), bool(made), open_page)
         if settings.workers > 1:
             closing.close()
             serve_by_workers(settings, stores)
         else:
-            serve_here(settings, readers)
+            serve_here(settings, application(settings, readers))
+
+
+@with_fields("listening", Listening, LISTENING)
+def dashboard(
+    listening: Listening,
+    service: Annotated[
+        str, typer.Option("--service", envvar="BI2SCOPE_SERVICE", help="Address of `bi2scope serve`.")
+    ] = "http://127.0.0.1:8050",
+    open_page: OpenOption = True,
+) -> None:
+    """Serve the dashboard of a service that runs elsewhere; on port 8051 unless another is given.
+
+    It passes the API on, so that browsers need to reach the dashboard alone. A token in BI2SCOPE_TOKEN is asked of
+    browsers, and sent to the service.
+    """
+    from bi2scope.data.errors import ConfigurationError
+    from bi2scope.serving import dashboard_application
+    from bi2scope.serving import serve as serve_here
+
+    if not re.fullmatch(r"https?://[^/?#\s]+/?", service):
+        raise ConfigurationError(
+            f"The service is {service!r}; wanted its address without a path.",
+            "For example: --service http://server:8050",
+        )
+    settings, made = _settings({"port": 8051, **{k: v for k, v in listening.settings.items() if v is not None}})
+    _announce(f"Serving the dashboard of {service}", settings.link(made), bool(made), open_page)
+    serve_here(settings, dashboard_application(settings, service))
+
+
+def _settings(chosen: Mapping[str, object]) -> tuple[Settings, str | None]:
+    """Settings with a free port; and the token, if one had to be made because other machines reach the port."""
+    from bi2scope.server.guards.tokens import new_token
+    from bi2scope.server.ports import require_free_port
+    from bi2scope.server.settings import load_settings
+
+    settings = load_settings(**chosen)
+    require_free_port(settings.host, settings.port)
+    if settings.loopback or settings.token:
+        return settings, None
+    made = new_token()
+    return load_settings(**chosen, token=made), made
+
+
+def _announce(what: str, link: str, with_token: bool, open_page: bool) -> None:
+    typer.echo(f"{what} at {link} (Ctrl-C stops)")
+    if with_token:
+        typer.echo("Every request must carry that token; the link puts it into the browser. It is not shown again.")
+    if open_page:
+        open_in_browser(link)
 
 
 def open_in_browser(address: str) -> None:

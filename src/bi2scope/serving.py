@@ -24,22 +24,54 @@ SETTINGS_VARIABLE = "BI2SCOPE_SETTINGS"
 
 
 def application(settings: Settings, readers: Mapping[str, StoreReader]) -> ASGIApp:
-    """API, dashboard and guards over open stores, by slug."""
-    from bi2scope.dashboard.app import create_app as create_dashboard
-    from bi2scope.dashboard.client import Client
-    from bi2scope.dashboard.settings import Settings as DashboardSettings
+    """API, dashboard (unless the settings leave it out) and guards over open stores, by slug."""
     from bi2scope.server.app import create_app as create_api
     from bi2scope.server.guards.guarded import guarded
     from bi2scope.server.logs import configure
 
     configure(settings)
     api = create_api(settings, readers)
+    if not settings.dashboard:
+        return guarded(api, settings)
+    from bi2scope.dashboard.app import create_app as create_dashboard
+    from bi2scope.dashboard.client import Client
+    from bi2scope.dashboard.settings import Settings as DashboardSettings
+
     screen = create_dashboard(DashboardSettings(), api, Client.of_app(api))
     return guarded(api, settings, screen.csp_hashes())
 
 
-def serve(settings: Settings, readers: Mapping[str, StoreReader]) -> None:
-    """Serve in this process until a signal; requests that have begun may end.
+def dashboard_application(settings: Settings, service: str) -> ASGIApp:
+    """The dashboard of a service that runs elsewhere, and guards; it passes the service's API on.
+
+    Parameters
+    ----------
+    settings
+        Of where the dashboard listens; their token is sent to the service too.
+    service
+        Address of the service, such as ``http://127.0.0.1:8050``.
+    """
+    from fastapi import FastAPI
+
+    from bi2scope.dashboard.app import create_app as create_dashboard
+    from bi2scope.dashboard.client import Client
+    from bi2scope.dashboard.gateway import pass_on_api
+    from bi2scope.dashboard.settings import Settings as DashboardSettings
+    from bi2scope.server.guards.guarded import guarded
+    from bi2scope.server.logs import configure
+    from bi2scope.server.metrics import Metrics
+
+    configure(settings)
+    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    app.state.metrics = Metrics()
+    client = Client.of_address(service, token=settings.token.get_secret_value() if settings.token else None)
+    pass_on_api(app, client)
+    screen = create_dashboard(DashboardSettings(), app, client)
+    return guarded(app, settings, screen.csp_hashes())
+
+
+def serve(settings: Settings, app: ASGIApp) -> None:
+    """Serve an application in this process until a signal; requests that have begun may end.
 
     Raises
     ------
@@ -51,7 +83,7 @@ def serve(settings: Settings, readers: Mapping[str, StoreReader]) -> None:
     import uvicorn
 
     signal.signal(signal.SIGTERM, lambda *_: None)  # uvicorn raises it again once all is done
-    uvicorn.Server(_configuration(settings, application(settings, readers))).run()
+    uvicorn.Server(_configuration(settings, app)).run()
 
 
 def serve_by_workers(settings: Settings, stores: Sequence[str]) -> None:
