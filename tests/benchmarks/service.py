@@ -21,8 +21,8 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import anndata
 import numpy as np
@@ -158,8 +158,7 @@ def read_h5ad(path: Path, reader: StoreReader) -> tuple[float, float]:
 # ---------------------------------------------------------------- asking
 
 
-@dataclass(frozen=True)
-class Running:
+class Running(NamedTuple):
     """Port, seconds to the first answer, and processes of a service."""
 
     port: int
@@ -170,7 +169,109 @@ class Running:
         times = [process.cpu_times() for process in self.processes]
         return sum(each.user + each.system for each in times)
 
-    def milliseconds(work: Callable[[], object]) -> float:
+    def resident(self) -> float:
+        return max(process.memory_info().rss for process in self.processes) / 1e6
+
+
+@contextmanager
+def serving(path: Path, workers: int = 1, kept_bytes: int = 64 << 20) -> Iterator[Running]:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command, began = [sys.executable, "-c", SERVE, str(path), str(port), str(kept_bytes)], time.perf_counter()
+    processes = [subprocess.Popen(command, env={**os.environ, "OMP_NUM_THREADS": "1"}) for _ in range(workers)]
+    try:
+        started = [answers(port, began)]
+        while len(listeners(processes)) < workers:
+            time.sleep(0.05)
+        yield Running(port, started[0], [psutil.Process(process.pid) for process in processes])
+    finally:
+        for process in processes:
+            process.terminate()
+            process.wait()
+
+
+def listeners(processes: list[subprocess.Popen[bytes]]) -> list[int]:
+    return [
+        process.pid
+        for process in processes
+        if any(each.status == psutil.CONN_LISTEN for each in psutil.Process(process.pid).net_connections("tcp"))
+    ]
+
+
+def answers(port: int, began: float) -> float:
+    while True:
+        try:
+            ask(http.client.HTTPConnection("127.0.0.1", port, timeout=60), "health")
+        except OSError:
+            time.sleep(0.02)
+        else:
+            return time.perf_counter() - began
+
+
+def ask(connection: http.client.HTTPConnection, path: str) -> int:
+    connection.request("GET", f"/api/v1/{path}")
+    answer = connection.getresponse()
+    content = answer.read()
+    assert answer.status == 200, content[:300]
+    return len(content)
+
+
+def timed_answers(service: Running, names: list[str], types: list[str]) -> dict[str, float]:
+    figures = timed_links(service, names)
+    for key, path, rounds in (
+        ("links_json", "links?top_k=10", 2),
+        ("links_json_4", f"links.json?top_k=10&{FOUR}", 2),
+        ("links_csv", "links.csv?top_k=10", 1),
+        ("heatmap_k_50", "heatmap?top_k=50", 1),
+        ("heatmap_k_50_arrow", "heatmap.arrow?top_k=50", 1),
+        ("heatmap_recomputed", "heatmap", 1),
+        ("heatmap_window", "heatmap?top_k=50&gene_stop=60&peak_stop=100", 1),
+    ):
+        figures |= percentiles(key, service, [f"cells/{name}/{path}" for name in names], rounds)
+    quoted = [name.replace(" ", "%20") for name in types]
+    for ending in ("json", "arrow"):
+        cuts = [f"celltypes/{name}/scores.{ending}?threshold=0.9&top_k={k}" for k in range(1, 16) for name in quoted]
+        # after a first round they would be among those that the store keeps
+        figures |= percentiles(f"scores_{ending}", service, cuts, 1, first=False)
+    return figures
+
+
+def timed_links(service: Running, names: list[str]) -> dict[str, float]:
+    figures = {}
+    for key, path in (("links_arrow", "links.arrow?top_k=10"), ("links_arrow_4", f"links.arrow?top_k=10&{FOUR}")):
+        figures |= percentiles(key, service, [f"cells/{name}/{path}" for name in names], ROUNDS)
+    return figures
+
+
+def percentiles(key: str, service: Running, paths: list[str], rounds: int, first: bool = True) -> dict[str, float]:
+    """Milliseconds on the wire and of the service's processor, and megabytes of answers, after a round not counted."""
+    connection = http.client.HTTPConnection("127.0.0.1", service.port, timeout=60)
+    size = statistics.mean(ask(connection, path) for path in (paths if first else paths[:1]))
+    before = service.cpu_seconds()
+    took = [milliseconds(lambda path=path: ask(connection, path)) for _ in range(rounds) for path in paths]
+    cpu = (service.cpu_seconds() - before) * 1e3 / len(took)
+    p50, p99 = np.percentile(took, [50, 99])
+    return {f"{key}_p50_ms": float(p50), f"{key}_p99_ms": float(p99), f"{key}_cpu_ms": cpu, f"{key}_mb": size / 1e6}
+
+
+def loaded(folder: Path, port: int, names: list[str], workers: int) -> dict[str, float]:
+    """Requests per second of ``wrk``, after a run that is not counted."""
+    figures = {}
+    for key, rest in (("arrow", "links.arrow?top_k=10"), ("arrow_4", f"links.arrow?top_k=10&{FOUR}")):
+        script = folder / "rotate.lua"
+        script.write_text(ROTATE.format(names=", ".join(f'"{name}"' for name in names), rest=rest))
+        command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{SECONDS}s", "-s", str(script), f"http://127.0.0.1:{port}"]
+        for _ in range(2):
+            said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        assert "Non-2xx" not in said, said
+        found = re.search(r"Requests/sec:\s+([0-9.]+)", said)
+        assert found is not None, said
+        figures[f"{key}_per_s_{workers}_workers"] = float(found[1])
+    return figures
+
+
+def milliseconds(work: Callable[[], object]) -> float:
     began = time.perf_counter()
     work()
     return (time.perf_counter() - began) * 1e3
