@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from importlib.metadata import version
 
 from bi2scope.data.store.schema import rank_ends
@@ -9,8 +10,9 @@ from bi2scope.server.catalogue import Catalogue
 from bi2scope.server.wire import CellTypeSummary, DatasetInfo, TrainingReport
 
 
+@functools.cache
 def program_version() -> str:
-    """Version of bi2scope that runs."""
+    """Version of bi2scope that runs; looked up once, for that takes a millisecond."""
     return version("bi2scope")
 
 
