@@ -1,4 +1,4 @@
-"""The compose file fits its specification, the Dockerfile passes hadolint, and their commands are ones of the program."""
+"""The compose file fits its specification, the Dockerfile passes hadolint, their commands are those of the program."""
 
 from __future__ import annotations
 
