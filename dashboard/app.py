@@ -8,7 +8,7 @@ from typing import Any
 from dash import Dash
 from fastapi import FastAPI
 
-from bi2scope.dashboard.callbacks import cell, celltype, overview, page, tf
+from bi2scope.dashboard.callbacks import cell, celltype, locus, overview, page, tf
 from bi2scope.dashboard.client import Client
 from bi2scope.dashboard.notices import unexpected
 from bi2scope.dashboard.page import INDEX, shell
@@ -54,6 +54,7 @@ def create_app(settings: Settings, api: FastAPI, client: Client) -> Dash:
     app.layout = shell
     page.register(app, client, settings)
     cell.register(app, client, settings)
+    locus.register(app, client, settings)
     celltype.register(app, client, settings)
     tf.register(app, client, settings)
     overview.register(app, client)

@@ -25,7 +25,8 @@ from bi2scope.server.wire import (
     PeakScores,
     Wire,
 )
-from bi2scope.server.wire_tf import TrackComparison
+from bi2scope.server.wire_genes import GeneNames, GenePeaks, PeakNames, Region, RegionLinks, RegionPairs, Why
+from bi2scope.server.wire_tf import TrackComparison, TrackList
 
 API = "/api/v1"
 
@@ -135,9 +136,10 @@ class Client:
         """Two-dimensional embedding of every cell."""
         return await self._get(Embedding, "/embedding")
 
-    async def links(self, cell_id: str, cut: Cut, *, limit: int | None = None) -> LinkTable:
-        """Links of a cell; at most ``limit`` rows."""
-        parameters = cut.parameters() | ({} if limit is None else {"limit": limit})
+    async def links(self, cell_id: str, cut: Cut, *, limit: int | None = None, gene: str | None = None) -> LinkTable:
+        """Links of a cell, or of one gene in it; at most ``limit`` rows."""
+        named = {"limit": limit, "gene": gene}
+        parameters = cut.parameters() | {name: value for name, value in named.items() if value is not None}
         return await self._get(LinkTable, f"/cells/{quoted(cell_id)}/links", parameters)
 
     async def heatmap(self, cell_id: str, cut: Cut, width: int, height: int, window: Window | None = None) -> Heatmap:
@@ -150,6 +152,43 @@ class Client:
     async def scores(self, cell_type: str, cut: Cut) -> PeakScores:
         """Cumulative scores of every peak in a cell type."""
         return await self._get(PeakScores, f"/celltypes/{quoted(cell_type)}/scores", cut.parameters())
+
+    async def genes(self, query: str, *, limit: int = 20) -> GeneNames:
+        """Genes whose symbol or id begins as asked, or that overlap a place."""
+        return await self._get(GeneNames, "/genes", {"query": query, "limit": limit})
+
+    async def peaks(self, query: str, *, limit: int = 20) -> PeakNames:
+        """Peaks whose name begins as asked, or that overlap a place."""
+        return await self._get(PeakNames, "/peaks", {"query": query, "limit": limit})
+
+    async def gene_peaks(self, cell_type: str, gene: str, cut: Cut, *, limit: int) -> GenePeaks:
+        """Peaks that a gene is linked to in a cell type, those in most cells first."""
+        path = f"/celltypes/{quoted(cell_type)}/genes/{quoted(gene)}/peaks"
+        return await self._get(GenePeaks, path, cut.parameters() | {"limit": limit})
+
+    async def region_pairs(self, cell_type: str, region: str, cut: Cut, *, limit: int) -> RegionPairs:
+        """Pairs of a cell type's map around a region, those in most cells first; the cut's layer and head alone."""
+        parameters = {"region": region, "limit": limit, "layer": cut.layer, "head": cut.head}
+        return await self._get(RegionPairs, f"/celltypes/{quoted(cell_type)}/strongest", parameters)
+
+    async def region_links(self, cell_id: str, region: str, cut: Cut, *, limit: int) -> RegionLinks:
+        """Links of one cell around a region, of highest logit first."""
+        parameters = cut.parameters() | {"region": region, "limit": limit}
+        return await self._get(RegionLinks, f"/cells/{quoted(cell_id)}/strongest", parameters)
+
+    async def region(self, region: str, cut: Cut, *, bins: int, **over: str | list[str] | None) -> Region:
+        """What lies in a region; ``cell_type`` and ``track`` (lists) and ``cell`` are laid over it."""
+        given = {name: value for name, value in over.items() if value}
+        return await self._get(Region, "/region", cut.parameters() | {"region": region, "bins": bins} | given)
+
+    async def why(self, cell_id: str, gene: str, peak: str, cut: Cut) -> Why:
+        """The terms of one link's logit, and its rivals; the cut's layer and head alone."""
+        parameters = {"gene": gene, "peak": peak, "layer": cut.layer, "head": cut.head}
+        return await self._get(Why, f"/cells/{quoted(cell_id)}/why", parameters)
+
+    async def tracks(self) -> TrackList:
+        """The TF-binding tracks that the service holds."""
+        return await self._get(TrackList, "/tracks")
 
     async def compare_track(
         self, cell_type: str, cut: Cut, definition: Definition, name: str, bed: bytes, *, chance: bool = True

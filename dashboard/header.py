@@ -16,6 +16,7 @@ RELIABLE = 0.75
 VIEW_LABELS: dict[View, str] = {
     "overview": "Overview",
     "cell": "Cell",
+    "locus": "Gene / locus",
     "celltype": "Cell type",
     "tf": "TF binding",
 }

@@ -46,6 +46,36 @@ LINK_COLUMNS = "link-columns"
 LINKS_NOTICE = "links-notice"
 LINKS_CSV = "links-csv"
 
+# gene / locus view
+LOCUS_FIND = "locus-find"
+LOCUS_TYPE = "locus-type"
+LOCUS_MODE = "locus-mode"
+LOCUS_CELL = "locus-cell"
+LOCUS_CELL_BOX = "locus-cell-box"
+LOCUS_BESIDE = "locus-beside"
+LOCUS_TFS = "locus-tfs"
+LOCUS_QUANTITY = "locus-quantity"
+LOCUS_HEIGHT = "locus-height"
+LOCUS_ASKED = "locus-asked"
+LOCUS_SHOWN = "locus-shown"
+LOCUS_PAYLOAD = "locus-payload"
+LOCUS_TITLE = "locus-title"
+LOCUS_PLACE = "locus-place"
+LOCUS_BUTTONS = "locus-buttons"
+LOCUS_FIGURE = "locus-figure"
+LOCUS_KEYS = "locus-keys"
+LOCUS_TOOLTIP = "locus-tooltip"
+LOCUS_CAPTION = "locus-caption"
+LOCUS_NOTICE = "locus-notice"
+LOCUS_NOTE = "locus-note"
+LOCUS_TABLE = "locus-table"
+LOCUS_TABLE_TITLE = "locus-table-title"
+LOCUS_FILES = "locus-files"
+LOCUS_CHOSEN = "locus-chosen"
+LOCUS_WHY = "locus-why"
+LOCUS_WHY_NOTICE = "locus-why-notice"
+LOCUS_MOVES = {move: f"locus-{move}" for move in ("left", "right", "in", "out", "gene", "all", "chromosome")}
+
 # cell-type view
 TYPES = "types"
 DEFINITION = "definition"
@@ -82,6 +112,6 @@ OVERVIEW_EMBEDDING = "overview-embedding"
 EMBEDDING_METHOD = "embedding-method"
 OVERVIEW_NOTICE = "overview-notice"
 
-SIDES = {view: f"side-{view}" for view in ("overview", "cell", "celltype", "tf")}
+SIDES = {view: f"side-{view}" for view in ("overview", "cell", "locus", "celltype", "tf")}
 CUT_CONTROLS = "cut-controls"
-PANELS = {view: f"panel-{view}" for view in ("overview", "cell", "celltype", "tf")}
+PANELS = {view: f"panel-{view}" for view in ("overview", "cell", "locus", "celltype", "tf")}

@@ -8,7 +8,7 @@ from typing import Any
 import dash_mantine_components as dmc
 from dash import dcc, html
 
-from bi2scope.dashboard import cell, celltype, ids, overview, tf
+from bi2scope.dashboard import cell, celltype, ids, locus, overview, tf
 from bi2scope.dashboard.address import VIEWS, Shown, View
 from bi2scope.dashboard.components import Parts, aria
 from bi2scope.dashboard.controls import cut_controls
@@ -78,12 +78,14 @@ def page(dataset: DatasetInfo, cells: Sequence[CellSummary], shown: Shown, setti
     sides: dict[View, Parts] = {
         "overview": [],
         "cell": cell.side(types, cells, chosen),
+        "locus": locus.side(types, shown, cells),
         "celltype": celltype.side(types, known or celltype.default_types(types), shown.definition),
         "tf": tf.side(types, first_type, shown.definition, settings.max_bed_bytes),
     }
     panels: dict[View, Parts] = {
         "overview": overview.panel(dataset),
         "cell": cell.panel(),
+        "locus": locus.panel(shown),
         "celltype": celltype.panel(),
         "tf": tf.panel(),
     }

@@ -4,15 +4,35 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
-from bi2scope.server import across, maps, names, why
-from bi2scope.server.answers import json
-from bi2scope.server.params import AcrossQuery, MapQuery, NamesQuery, WhyQuery
+from bi2scope.server import across, gene_peaks, maps, names, region, strongest, why
+from bi2scope.server.answers import Served, json
+from bi2scope.server.params import (
+    AcrossQuery,
+    MapQuery,
+    NamesQuery,
+    RegionQuery,
+    StrongestLinksQuery,
+    StrongestQuery,
+    WhyQuery,
+)
 from bi2scope.server.tabular import PAIRS, Answer, table_routes
+from bi2scope.server.tf_routes import shelf_of
 from bi2scope.server.validators import Tagged
-from bi2scope.server.wire_genes import GeneLinks, GeneNames, PeakLinks, PeakNames, RegulatoryMap, Why
+from bi2scope.server.wire_genes import (
+    GeneLinks,
+    GeneNames,
+    GenePeaks,
+    PeakLinks,
+    PeakNames,
+    Region,
+    RegionLinks,
+    RegionPairs,
+    RegulatoryMap,
+    Why,
+)
 
 router = APIRouter()
 
@@ -55,3 +75,33 @@ def get_peak_links(
 def get_why(catalogue: Tagged, cell_id: str, query: Annotated[WhyQuery, Query()]) -> Response:
     """Why a gene attends to a peak in one cell: the terms of the logit, and the peaks beside it in the row."""
     return json(why.why(catalogue, cell_id, query))
+
+
+@table_routes(router, "/celltypes/{cell_type:path}/genes/{gene:path}/peaks", GenePeaks, PAIRS)
+def get_gene_peaks(
+    catalogue: Tagged, cell_type: str, gene: str, query: Annotated[AcrossQuery, Query()], most: int | None
+) -> Answer:
+    """Peaks that a gene is linked to in the cells of a type, those linked in most cells first."""
+    return gene_peaks.gene_peaks(catalogue, cell_type, gene, query, most)
+
+
+@table_routes(router, "/celltypes/{cell_type:path}/strongest", RegionPairs, PAIRS)
+def get_region_pairs(
+    catalogue: Tagged, cell_type: str, query: Annotated[StrongestQuery, Query()], most: int | None
+) -> Answer:
+    """Pairs of a cell type's regulatory map with an end in a region, the strongest first."""
+    return strongest.region_pairs(catalogue, cell_type, query)
+
+
+@table_routes(router, "/cells/{cell_id:path}/strongest", RegionLinks, PAIRS)
+def get_region_links(
+    catalogue: Tagged, cell_id: str, query: Annotated[StrongestLinksQuery, Query()], most: int | None
+) -> Answer:
+    """Links of one cell with an end in a region, the strongest first."""
+    return strongest.region_links(catalogue, cell_id, query)
+
+
+@router.get("/region", response_model=Region)
+def get_region(request: Request, catalogue: Served, query: Annotated[RegionQuery, Query()]) -> Response:
+    """Genes and peaks of a region, and what cell types, a cell and tracks have there."""
+    return json(region.region(catalogue, shelf_of(request), query))

@@ -39,14 +39,19 @@ def gene_names(catalogue: Catalogue, query: NamesQuery) -> Answer:
     else:
         found = np.arange(len(catalogue.gene_id))
     shown = found[: query.limit]
-    genes = catalogue.reader.genes.iloc[shown]
-    own = picked(catalogue.places.genes, shown)
+    return _answer(catalogue, query, "genes", len(found), gene_columns(catalogue, shown))
+
+
+def gene_columns(catalogue: Catalogue, genes: Ints) -> Lazy:
+    """Names and places of genes, given by their positions."""
+    there = catalogue.reader.genes.iloc[genes]
+    own = picked(catalogue.places.genes, genes)
     bounds = {
-        "gene_start": lambda: narrow(genes["start"].to_numpy(np.int64)),
-        "gene_end": lambda: narrow(genes["end"].to_numpy(np.int64)),
+        "gene_start": lambda: narrow(there["start"].to_numpy(np.int64)),
+        "gene_end": lambda: narrow(there["end"].to_numpy(np.int64)),
     }
     order = ("gene_id", "gene_name", "gene_chrom", "gene_start", "gene_end", "gene_tss", "gene_strand")
-    return _answer(catalogue, query, "genes", len(found), Lazy({**own, **bounds}).only(order))
+    return Lazy({**own, **bounds}).only(order)
 
 
 def peak_names(catalogue: Catalogue, query: NamesQuery) -> Answer:

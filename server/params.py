@@ -22,6 +22,9 @@ from bi2scope.server.wire_tf import Aggregate, MeasureName, OverlapKind
 MAX_ROWS = 200_000
 """Most links, or cells, in one JSON answer; CSV has no such bound, it is streamed."""
 
+MOST_SIDE_BY_SIDE = 16
+"""Most cell types, and most tracks, side by side over one region."""
+
 MAX_BINS = 4_000
 """Most rows, and most columns, of a heatmap."""
 
@@ -57,6 +60,8 @@ WANTED = {
     "peak": "the name of a peak, such as chr1:1000-2000, of at most 200 letters",
     "region": "a chromosome or a place on it, such as chr1:1,000-2,000, of at most 200 letters",
     "query": "the beginning of a name, or a place such as chr1:1,000-2,000, of at most 200 letters",
+    "bins": f"a whole number from 1 to {MAX_BINS}",
+    "cell": "the name of a cell, of at most 500 letters",
     "limit": f"a whole number from 0 to {MAX_ROWS}",
     "cell_type": "the name of a cell type, of at most 500 letters",
     "prefix": "the first letters of a cell's name, at most 500",
@@ -311,6 +316,27 @@ class MapQuery(HeadQuery, TableQuery):
     def everything(self) -> bool:
         """Whether no pair is left out but by the limit."""
         return self.gene is None and self.peak is None and self.region is None
+
+
+class StrongestQuery(HeadQuery, TableQuery):
+    """Which pairs around a region."""
+
+    region: str = _required("region", "Where TSS or peak lies", max_length=200)
+    limit: int = _parameter("limit", "Most to return", 500, ge=0, le=MAX_ROWS)
+
+
+class StrongestLinksQuery(StrongestQuery, CutQuery):
+    """Which links of a cell around a region."""
+
+
+class RegionQuery(CutQuery):
+    """Which region, and what is laid over it."""
+
+    region: str = _required("region", "Which region", max_length=200)
+    bins: int = _parameter("bins", "Most places over the region", 1_000, ge=1, le=MAX_BINS)
+    cell: str | None = _parameter("cell", "The counts of this cell too", None, max_length=500)
+    cell_type: list[str] = _parameter("cell_type", "Which cell types, once for each", [], max_length=MOST_SIDE_BY_SIDE)
+    track: list[str] = _parameter("track", "Which tracks, once for each", [], max_length=MOST_SIDE_BY_SIDE)
 
 
 class NamesQuery(TableQuery):

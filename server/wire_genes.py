@@ -10,6 +10,14 @@ The address of each; all but ``why`` are tables, whose rows other endings give (
                                                                GeneLinks
     GET  /api/v1/celltypes/{cell_type}/peaks/{peak}/links?threshold=&top_k=&layer=&head=&limit=
                                                                PeakLinks
+    GET  /api/v1/celltypes/{cell_type}/genes/{gene}/peaks?threshold=&top_k=&layer=&head=&limit=
+                                                               GenePeaks
+    GET  /api/v1/celltypes/{cell_type}/strongest?region=&layer=&head=&limit=
+                                                               RegionPairs
+    GET  /api/v1/cells/{cell_id}/strongest?region=&threshold=&top_k=&layer=&head=&limit=
+                                                               RegionLinks
+    GET  /api/v1/region?region=&cell_type=&cell=&track=&bins=&threshold=&top_k=&layer=&head=
+                                                               Region
     GET  /api/v1/cells/{cell_id}/why?gene=&peak=&layer=&head=  Why
 """
 
@@ -17,7 +25,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from bi2scope.server.wire import Wire, WireColumns
+from bi2scope.server.wire import LinkColumns, Wire, WireColumns
 
 
 class GeneColumns(WireColumns):
@@ -148,6 +156,145 @@ class PeakLinks(Wire):
     truncated: bool = Field(description="Links that would survive were cut off at k_max and cannot be worked out")
     limited: bool = Field(description="Fewer are returned than survive, because of `limit`")
     links: AcrossColumns
+
+
+class GenePeakColumns(WireColumns):
+    """Peaks that a gene is linked to, by the number of cells with the link and then by mean score, the most first."""
+
+    gene_id: list[str]
+    gene_name: list[str]
+    gene_chrom: list[str]
+    gene_tss: list[int]
+    gene_strand: list[str]
+    peak: list[str]
+    peak_chrom: list[str]
+    peak_start: list[int]
+    peak_end: list[int]
+    distance_to_tss: list[int]
+    n_cells: list[int] = Field(description="Cells of the type with the link")
+    n_expressing: list[int] = Field(description="Cells of the type with a non-zero count of the gene")
+    share: list[float] = Field(description="n_cells / n_expressing")
+    mean_logit: list[float] = Field(description="Over the cells with the link, as all means here")
+    mean_score: list[float]
+    mean_rank: list[float]
+    mean_weight: list[float] = Field(description="Right to four digits")
+    best_cell: list[str] = Field(description="The cell in which the link has its highest logit")
+
+
+class GenePeaks(Wire):
+    """Peaks that a gene is linked to in the cells of a type, over links that survive threshold and k."""
+
+    cell_type: str
+    gene: str = Field(description="Symbol of the gene; genes that share it stand side by side")
+    layer: int
+    head: int
+    threshold: float
+    top_k: int | None
+    n_cells: int = Field(description="Cells of the type")
+    n_cells_expressing: int = Field(description="Cells of the type with a non-zero count of the gene")
+    n_cells_linked: int = Field(description="Cells of the type with at least one link of the gene")
+    n_links: int = Field(description="Links that survive, over all cells")
+    n_pairs: int = Field(description="Peaks with at least one of them, whether or not they are all returned")
+    truncated: bool = Field(description="Links that would survive were cut off at k_max when the store was made")
+    limited: bool = Field(description="Fewer are returned than there are, because of `limit`")
+    pairs: GenePeakColumns
+
+
+class RegionPairs(Wire):
+    """Pairs of a cell type's regulatory map with an end in a region: those in most cells, then of highest mean score.
+
+    Over all links that the store keeps, as the map.
+    """
+
+    cell_type: str
+    n_cells: int = Field(description="Cells of the type")
+    least_cells: int = Field(description="Cells that a pair must be linked in to be on the map")
+    layer: int
+    head: int
+    region: str
+    n_pairs: int = Field(description="Pairs with TSS, peak or both in the region")
+    n_inside: int = Field(description="Pairs with both in the region")
+    truncated: bool = Field(description="Links were cut off at k_max when the store was made: pairs may have had more")
+    limited: bool = Field(description="Fewer are returned than there are, because of `limit`")
+    pairs: MapColumns
+
+
+class RegionLinks(Wire):
+    """Links of one cell with an end in a region that survive threshold and k, of highest logit first."""
+
+    cell_id: str
+    cell_type: str
+    layer: int
+    head: int
+    threshold: float
+    top_k: int | None
+    region: str
+    n_links: int = Field(description="Links with TSS, peak or both in the region")
+    n_inside: int = Field(description="Links with both in the region")
+    truncated: bool = Field(description="Links that would survive were cut off at k_max when the store was made")
+    limited: bool = Field(description="Fewer are returned than survive, because of `limit`")
+    links: LinkColumns
+
+
+class PlaceColumns(Wire):
+    """Peaks of a region in genome order; or, where there are too many, bins of neighbours from first to last base."""
+
+    start: list[int]
+    end: list[int]
+    n_peaks: list[int] = Field(description="Peaks in the bin; 1 where peaks stand alone")
+
+
+class RegionScores(Wire):
+    """A cell type over the places of a region; of a bin, the highest of each column over its peaks."""
+
+    cell_type: str
+    n_cells: int
+    truncated: bool = Field(description="Links that would survive were cut off at k_max when the store was made")
+    n_open: list[int]
+    links: list[float]
+    score: list[float]
+    weight: list[float]
+    lift: list[float | None] = Field(description="score over what accessibility alone predicts; null: nothing expected")
+
+
+class RegionCounts(Wire):
+    """One cell over the places of a region; of a bin, the highest."""
+
+    cell_id: str
+    cell_type: str
+    count: list[float]
+
+
+class RegionTrack(Wire):
+    """Intervals of a TF-binding track that overlap a region; where there are too many, bins with the highest score."""
+
+    track_id: str
+    name: str
+    score_column: str
+    n_intervals: int
+    start: list[int]
+    end: list[int]
+    score: list[float]
+
+
+class Region(Wire):
+    """What of the data set lies in a region."""
+
+    chrom: str
+    start: int
+    end: int
+    chrom_end: int = Field(description="Last base of the chromosome's genes and peaks")
+    threshold: float
+    top_k: int | None
+    layer: int
+    head: int
+    n_peaks: int
+    bin: int | None = Field(description="Bases a bin; null where peaks stand alone")
+    genes: GeneColumns
+    places: PlaceColumns
+    cell_types: list[RegionScores]
+    cell: RegionCounts | None
+    tracks: list[RegionTrack]
 
 
 class RivalColumns(Wire):

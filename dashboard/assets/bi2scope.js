@@ -106,17 +106,18 @@
     },
 
     show: function (view) {
-      const views = ["overview", "cell", "celltype", "tf"];
+      const views = ["overview", "cell", "locus", "celltype", "tf"];
       const styles = views.map((name) => ({ display: name === view ? "flex" : "none" }));
       const navbar = { width: 292, breakpoint: "sm", collapsed: { desktop: view === "overview", mobile: false } };
       return [...styles, ...styles, navbar];
     },
 
-    writeAddress: function (view, cell, cut, types, definition, tfType, tfDefinition) {
+    writeAddress: function (view, cell, cut, types, definition, tfType, tfDefinition, locus) {
       if (!view || !cut) return;
       const query = new URLSearchParams();
       query.set("view", view);
-      if (cell) query.set("cell", cell);
+      if (view === "locus") dash.bi2scope.locusQuery(query, locus);
+      else if (cell) query.set("cell", cell);
       if (view === "celltype") (types || []).forEach((kind) => query.append("cell_type", kind));
       if (view === "tf" && tfType) query.append("cell_type", tfType);
       if (view === "celltype" || view === "tf") query.set("definition", view === "tf" ? tfDefinition : definition);
@@ -127,7 +128,7 @@
       const text = "?" + query.toString();
       if (text === window.location.search) return;
       const before = new URLSearchParams(window.location.search);
-      const moved = ["view", "cell"].some((name) => before.has(name) && before.get(name) !== query.get(name));
+      const moved = ["view", "cell", "gene"].some((name) => before.has(name) && before.get(name) !== query.get(name));
       window.history[moved ? "pushState" : "replaceState"]({}, "", text);
     },
 

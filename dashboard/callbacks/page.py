@@ -95,4 +95,5 @@ def register_view(app: Dash) -> None:
         Input(ids.DEFINITION, "value"),
         Input(ids.TF_TYPE, "value"),
         Input(ids.TF_DEFINITION, "value"),
+        Input(ids.LOCUS_SHOWN, "data"),
     )
