@@ -39,6 +39,9 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+HEED = "import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); os.execv(sys.argv[1], sys.argv[1:])"
+
+
 class Served:
     """A running ``bi2scope serve``."""
 
@@ -57,8 +60,10 @@ class Served:
 def serving(store: Path, *options: str, **environment: str) -> Iterator[Served]:
     port = free_port()
     command = [sys.executable, "-m", "bi2scope", "serve", str(store), "--no-open", "--port", str(port), *options]
+    # a run in the background of a shell ignores Ctrl-C, and what it starts would too
+    heeding = [sys.executable, "-c", HEED, *command]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    with subprocess.Popen(command, env={**os.environ, **environment}, start_new_session=True, **pipes) as process:  # type: ignore[call-overload]
+    with subprocess.Popen(heeding, env={**os.environ, **environment}, start_new_session=True, **pipes) as process:  # type: ignore[call-overload]
         served = Served(process, port)
         try:
             until = time.monotonic() + 120

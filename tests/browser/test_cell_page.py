@@ -111,7 +111,7 @@ def test_k_can_be_switched_off_and_what_k_max_cut_is_said(watched: Watched, read
     assert shown_links(page) == served["n_links"] > limited
     assert served["truncated"]
     expect(page.locator("#cell-numbers")).to_contain_text("Cut at k_max")
-    page.wait_for_function("!location.search.includes('k=')")
+    page.wait_for_function("() => !location.search.includes('k=')")
 
 
 def test_a_typed_threshold_moves_the_slider(watched: Watched) -> None:
@@ -122,7 +122,7 @@ def test_a_typed_threshold_moves_the_slider(watched: Watched) -> None:
     box.fill("0.95")
     box.press("Enter")
     expect(page.get_by_role("slider", name="Score threshold", exact=True)).to_have_attribute("aria-valuenow", "0.95")
-    page.wait_for_function("location.search.includes('threshold=0.95')")
+    page.wait_for_function("() => location.search.includes('threshold=0.95')")
 
 
 def test_the_address_reopens_the_same_view_and_back_goes_back(watched: Watched, reader: StoreReader) -> None:
@@ -169,7 +169,7 @@ def test_zooming_refetches_down_to_single_links_and_hovering_names_one(watched: 
         }"""
     )
     page.mouse.move(*spot)
-    tip = page.locator(".tip")
+    tip = page.locator("#heatmap-tooltip")
     expect(tip).to_contain_text("Distance to TSS")
     words = tip.inner_text()
     table = watched.service(f"/cells/{cell}/links", threshold=0.5).json()["links"]

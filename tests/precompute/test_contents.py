@@ -127,11 +127,10 @@ def test_controls_have_the_sums_of_a_store_of_their_own(store: Path, tmp_path: P
         own = precompute(control, CELLS, tmp_path / f"{name}.h5", BuildOptions(k_max=7), progress=False)
         alone, kept = arrays(own), arrays(store)
         of_control = {key for key in kept if key.startswith(f"controls/{name}/")}
-        assert {key.replace(f"controls/{name}", "cumulative") for key in of_control} == {
-            key for key in alone if key.startswith("cumulative/")
-        }
-        for key in of_control:
-            assert kept[key] == alone[key.replace(f"controls/{name}", "cumulative")], key
+        of_itself = {key for key in alone if key.startswith("cumulative/")}  # without histograms of small types
+        assert of_itself <= {key.replace(f"controls/{name}", "cumulative") for key in of_control}
+        for key in of_itself:
+            assert kept[key.replace("cumulative", f"controls/{name}", 1)] == alone[key], key
     with StoreReader.open(store) as reader:
         assert reader.controls == ["random", "uniform"]
         sums = [reader.cumulative("B cell", Cut(0.6), control=name).weight for name in (None, "random", "uniform")]

@@ -41,12 +41,13 @@ TABLES = (
     "celltypes/{cell_type}/tf", "tf/matrix", "genes", "peaks", "celltypes/{cell_type}/map",
     "celltypes/{cell_type}/genes/{gene}/links", "celltypes/{cell_type}/peaks/{peak}/links",
     "celltypes/{cell_type}/difference/peaks", "celltypes/{cell_type}/difference/genes",
+    "celltypes/{cell_type}/genes/{gene}/peaks", "celltypes/{cell_type}/strongest", "cells/{cell_id}/strongest",
 )  # fmt: skip
 CHOSEN = ("cells/scores", "cells/difference/peaks", "cells/difference/genes")
 OF_A_STORE = (
     "health", "dataset", *TABLES, *(f"{path}.{{ending}}" for path in TABLES), "tracks", "tracks/{track_id}",
     "cells/{cell_id}/profile", "celltypes/{cell_type}/profile", "cells/{cell_id}/why",
-    "cells/{cell_id}/neighbours",
+    "cells/{cell_id}/neighbours", "region",
     *(f"{path}{ending}" for path in CHOSEN for ending in ("", ".{ending}")),
 )  # fmt: skip
 OF_THE_SERVICE = ("stores", "version", "metrics")
