@@ -82,7 +82,8 @@ class Shown:
 
 def problems(first: Mapping[str, str]) -> Iterator[str]:
     """What a query asks for that no page can show, and what is shown instead."""
-    for name, known in (("view", VIEWS), ("definition", DEFINITIONS), ("colour", COLOURS)):
+    choices: dict[str, Sequence[str]] = {"view": VIEWS, "definition": DEFINITIONS, "colour": COLOURS}
+    for name, known in choices.items():
         if name in first and first[name] not in known:
             yield f"{name} is “{first[name][:40]}”; it can be {listed(known)}.{nearest_of(first[name], known)}"
     if "threshold" in first:
@@ -91,13 +92,13 @@ def problems(first: Mapping[str, str]) -> Iterator[str]:
         if not 0.5 <= value <= 1:
             shown = min(max(number(text, 0.5), 0.5), 1.0)
             yield f"threshold is “{text[:40]}”; it goes from 0.5 to 1. {shown:g} is shown."
-    for name, least, shown in (
+    for name, least, instead in (
         ("k", 1, "No limit on k"),
         ("layer", 0, "The first layer"),
         ("head", 0, "The first head"),
     ):
         if name in first and whole(first[name], least) is None:
-            yield f"{name} is “{first[name][:40]}”; it is a whole number from {least} up. {shown} is shown."
+            yield f"{name} is “{first[name][:40]}”; it is a whole number from {least} up. {instead} is shown."
     for name in sorted(first.keys() - KNOWN):
         yield f"“{name[:40]}” is nothing that an address can say.{nearest_of(name, sorted(KNOWN))}"
 

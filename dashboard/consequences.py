@@ -39,9 +39,9 @@ def consequences(profile: LinkProfile, k_max: int) -> Parts:
             className="left-facts",
         ),
         *([between_steps()] if profile.controls is None else []),
+        *([truncated_note(k_max)] if profile.truncated else []),
         links_per_gene(profile),
         distances(profile),
-        *([truncated_note(k_max)] if profile.truncated else []),
     ]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -31,11 +32,11 @@ def test_keys_move_the_cut_undo_takes_it_back_and_the_list_names_them(watched: W
     expect(links).to_have_text(f"{before['n_links']:,}")
     page.locator("#content").focus()
     page.keyboard.press("t")
-    page.wait_for_function("location.search.includes('threshold=0.71')")
+    expect(page).to_have_url(re.compile("threshold=0.71"))
     after = watched.service(f"/cells/{cell}/profile", threshold=0.71, top_k=3).json()
     expect(links).to_have_text(f"{after['n_links']:,}")
     page.keyboard.press("Control+z")
-    page.wait_for_function("location.search.includes('threshold=0.7&')")
+    expect(page).to_have_url(re.compile("threshold=0.7&"))
     expect(page.get_by_label("Score threshold, typed")).to_have_value("0.7")
     expect(links).to_have_text(f"{before['n_links']:,}")
 
