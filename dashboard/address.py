@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from typing import Literal, get_args
 from urllib.parse import parse_qs, urlencode
 
-from bi2scope.dashboard.client import API, Cut, quoted
+from bi2scope.dashboard.client import Cut, api_root, quoted
+from bi2scope.dashboard.figures.heatmap import Colouring
 from bi2scope.server.wire import Definition
 
 View = Literal["overview", "cell", "locus", "celltype", "tf"]
 VIEWS: tuple[View, ...] = get_args(View)
 DEFINITIONS: tuple[Definition, ...] = get_args(Definition)
+COLOURS: tuple[Colouring, ...] = get_args(Colouring)
 
 MODEL_K = 10
 """Peaks per gene that the model itself attends to: where the k slider stands on a page opened without a query."""
@@ -22,6 +26,18 @@ Quantity = Literal["lift", "links", "score", "weight"]
 Height = Literal["share", "score", "logit", "distance"]
 QUANTITIES: tuple[Quantity, ...] = get_args(Quantity)
 HEIGHTS: tuple[Height, ...] = get_args(Height)
+
+OF_VIEW: dict[View, tuple[str, ...]] = {
+    "overview": (),
+    "cell": ("cell", "colour", "only", "window"),
+    "locus": ("gene", "region", "cell_type", "cell", "quantity", "height", "track"),
+    "celltype": ("cell_type", "definition", "span"),
+    "tf": ("cell_type", "definition", "span"),
+}
+"""Names in the query by the view that they belong to."""
+
+KNOWN = frozenset({"store", "view", "threshold", "k", "layer", "head"}.union(*OF_VIEW.values()))
+"""All names that a query may hold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +56,17 @@ class LocusShown:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What the page shows. A query that leaves ``k`` out means "no limit"; no query at all means the defaults."""
+    """What the page shows. A query that leaves ``k`` out means "no limit"; no query at all means the defaults.
+
+    Attributes
+    ----------
+    colour, only
+        Of the cell view: what colour stands for, and the cell type that the picker keeps to.
+    window, span
+        What the map, and the tracks, are zoomed to, as the query has it.
+    problems
+        What the query asked for and did not get, in sentences.
+    """
 
     view: View = "cell"
     cell: str | None = None
@@ -48,12 +74,17 @@ class Shown:
     definition: Definition = "score"
     cut: Cut = field(default_factory=lambda: Cut(top_k=MODEL_K))
     locus: LocusShown = field(default_factory=LocusShown)
+    colour: Colouring = "score"
+    only: str = ""
+    window: str | None = None
+    span: str | None = None
+    problems: tuple[str, ...] = ()
 
     @classmethod
     def of_query(cls, query: str) -> Shown:
-        """Read a query such as ``?view=cell&cell=AAAC-1&threshold=0.9&k=5``; what does not parse is left out."""
+        """Read a query such as ``?view=cell&cell=AAAC-1&threshold=0.9&k=5``; what does not parse is a problem."""
         given = {name: values for name, values in parse_qs(query.removeprefix("?")).items() if values}
-        if not given:
+        if not given.keys() - {"store"}:
             return cls()
         first = {name: values[0] for name, values in given.items()}
         cell_types = tuple(given.get("cell_type", ()))
@@ -75,7 +106,62 @@ class Shown:
                 height=next((known for known in HEIGHTS if known == first.get("height")), "share"),
                 tracks=tuple(given.get("track", ())),
             ),
+            colour=next((known for known in COLOURS if known == first.get("colour")), "score"),
+            only=first.get("only", ""),
+            window=first.get("window"),
+            span=first.get("span"),
+            problems=tuple(problems(first)),
         )
+
+
+def problems(first: Mapping[str, str]) -> Iterator[str]:
+    """What a query asks for that no page can show, and what is shown instead."""
+    choices: dict[str, Sequence[str]] = {
+        "view": VIEWS,
+        "definition": DEFINITIONS,
+        "colour": COLOURS,
+        "quantity": QUANTITIES,
+        "height": HEIGHTS,
+    }
+    for name, known in choices.items():
+        if name in first and first[name] not in known:
+            yield f"{name} is “{first[name][:40]}”; it can be {listed(known)}.{nearest_of(first[name], known)}"
+    if "threshold" in first:
+        text = first["threshold"]
+        value = number(text, -1.0)
+        if not 0.5 <= value <= 1:
+            shown = min(max(number(text, 0.5), 0.5), 1.0)
+            yield f"threshold is “{text[:40]}”; it goes from 0.5 to 1. {shown:g} is shown."
+    for name, least, instead in (
+        ("k", 1, "No limit on k"),
+        ("layer", 0, "The first layer"),
+        ("head", 0, "The first head"),
+    ):
+        if name in first and whole(first[name], least) is None:
+            yield f"{name} is “{first[name][:40]}”; it is a whole number from {least} up. {instead} is shown."
+    for name in sorted(first.keys() - KNOWN):
+        yield f"“{name[:40]}” is nothing that an address can say.{nearest_of(name, sorted(KNOWN))}"
+
+
+def missing(shown: Shown, types: Sequence[str], k_max: int) -> Iterator[str]:
+    """What a query asks for that this data set does not have, with the nearest names."""
+    for name in dict.fromkeys((*shown.cell_types, *filter(None, [shown.only]))):
+        if name not in types:
+            yield f"There is no cell type “{name[:80]}”.{nearest_of(name, types)} Others are shown."
+    if shown.cut.top_k is not None and shown.cut.top_k > k_max:
+        yield f"k is {shown.cut.top_k}; the store keeps the {k_max} best links of each gene. {k_max} is shown."
+
+
+def nearest_of(name: str, known: Sequence[str]) -> str:
+    """A sentence with the nearest of the names, or nothing when none is near."""
+    folded = {one.casefold(): one for one in known}
+    near = [folded[one] for one in get_close_matches(name.casefold(), list(folded), n=3, cutoff=0.5)]
+    return f" Nearest: {listed(near, 'or')}." if near else ""
+
+
+def listed(names: Sequence[str], last: str = "or") -> str:
+    """Names in a sentence: "a, b or c"."""
+    return f" {last} ".join(filter(None, (", ".join(names[:-1]), names[-1])))
 
 
 def number(text: str | None, default: float) -> float:
@@ -94,23 +180,23 @@ def whole(text: str | None, least: int) -> int | None:
 
 def links_csv(cell_id: str, cut: Cut, public_api: str = "") -> str:
     """Address of the CSV of a cell's links under a cut."""
-    return f"{public_api}{API}/cells/{quoted(cell_id)}/links.csv?{urlencode(cut.parameters())}"
+    return f"{public_api}{api_root()}/cells/{quoted(cell_id)}/links.csv?{urlencode(cut.parameters())}"
 
 
 def scores_csv(cell_type: str, cut: Cut, public_api: str = "") -> str:
     """Address of the CSV of a cell type's cumulative scores under a cut."""
-    return f"{public_api}{API}/celltypes/{quoted(cell_type)}/scores.csv?{urlencode(cut.parameters())}"
+    return f"{public_api}{api_root()}/celltypes/{quoted(cell_type)}/scores.csv?{urlencode(cut.parameters())}"
 
 
 def gene_peaks_file(cell_type: str, gene: str, cut: Cut, form: str, public_api: str = "") -> str:
     """Address of the peaks of a gene in a cell type under a cut, as ``csv`` or ``bedpe``."""
     path = f"/celltypes/{quoted(cell_type)}/genes/{quoted(gene)}/peaks.{form}"
-    return f"{public_api}{API}{path}?{urlencode(cut.parameters())}"
+    return f"{public_api}{api_root()}{path}?{urlencode(cut.parameters())}"
 
 
 def gene_links_file(cell_id: str, gene: str, cut: Cut, form: str, public_api: str = "") -> str:
     """Address of a gene's links in one cell under a cut, as ``csv`` or ``bedpe``."""
-    path = f"{public_api}{API}/cells/{quoted(cell_id)}/links.{form}"
+    path = f"{public_api}{api_root()}/cells/{quoted(cell_id)}/links.{form}"
     return f"{path}?{urlencode({**cut.parameters(), 'gene': gene})}"
 
 
@@ -119,4 +205,4 @@ def strongest_file(of: str, region: str, cut: Cut, limit: int, form: str, public
     named: dict[str, str | int | float] = {"region": region, "limit": limit}
     heads: dict[str, str | int | float] = {"layer": cut.layer, "head": cut.head}
     given = named | (cut.parameters() if of.startswith("cells/") else heads)
-    return f"{public_api}{API}/{of}/strongest.{form}?{urlencode(given)}"
+    return f"{public_api}{api_root()}/{of}/strongest.{form}?{urlencode(given)}"

@@ -8,7 +8,8 @@ from typing import Any
 from dash import Dash
 from fastapi import FastAPI
 
-from bi2scope.dashboard.callbacks import cell, celltype, locus, overview, page, tf
+from bi2scope.dashboard.callbacks import cell, celltype, consequences, locus, overview, page, tf
+from bi2scope.dashboard.chosen_store import StoreOfPage
 from bi2scope.dashboard.client import Client
 from bi2scope.dashboard.notices import unexpected
 from bi2scope.dashboard.page import INDEX, shell
@@ -52,10 +53,12 @@ def create_app(settings: Settings, api: FastAPI, client: Client) -> Dash:
     untyped_backend: Any = app.backend
     untyped_backend.websocket_capability = False  # no callback uses a socket, but the page would open one
     app.layout = shell
+    api.add_middleware(StoreOfPage)
     page.register(app, client, settings)
     cell.register(app, client, settings)
     locus.register(app, client, settings)
     celltype.register(app, client, settings)
+    consequences.register(app, client)
     tf.register(app, client, settings)
     overview.register(app, client)
     return app

@@ -9,10 +9,11 @@ from dash import dcc, html
 
 from bi2scope.dashboard import ids
 from bi2scope.dashboard.components import Parts, aria, busy, graph
-from bi2scope.dashboard.controls import csv_link, truncated_note
-from bi2scope.dashboard.figures.heatmap import HEIGHT, QUANTITIES
+from bi2scope.dashboard.controls import csv_link
+from bi2scope.dashboard.figures.heatmap import HEIGHT, QUANTITIES, Colouring
 from bi2scope.dashboard.links import LINK_COLUMNS, grid
 from bi2scope.server.wire import CellSummary, CellTypeSummary, Embedding, LinkTable
+from bi2scope.server.wire_profile import LinkProfile
 
 ALL_TYPES = ""
 
@@ -21,14 +22,16 @@ MAP_HEIGHT = f"clamp({HEIGHT}px, calc(100vh - 260px), 860px)"
 """The map grows with the window."""
 
 
-def side(types: Sequence[CellTypeSummary], cells: Sequence[CellSummary], chosen: str | None) -> Parts:
+def side(
+    types: Sequence[CellTypeSummary], cells: Sequence[CellSummary], chosen: str | None, only: str = ALL_TYPES
+) -> Parts:
     """Controls of the view: type, barcode, previous and next, the embedding."""
     return [
         dmc.Select(
             id=ids.CELL_TYPE_FILTER,
             label="Cell type",
             data=type_options(types),
-            value=ALL_TYPES,
+            value=only if any(kind.name == only for kind in types) else ALL_TYPES,
             allowDeselect=False,
             size="sm",
         ),
@@ -61,7 +64,7 @@ def side(types: Sequence[CellTypeSummary], cells: Sequence[CellSummary], chosen:
     ]
 
 
-def panel() -> Parts:
+def panel(colour: Colouring = "score") -> Parts:
     """The main part: numbers, the map, the table."""
     return [
         html.Div(id=ids.CELL_NOTICE),
@@ -77,7 +80,7 @@ def panel() -> Parts:
                 html.Section(
                     [
                         html.Div(id=ids.HEATMAP_NOTICE),
-                        colouring_control(),
+                        colouring_control(colour),
                         html.Div(
                             [
                                 busy(the_map(), ids.HEATMAP),
@@ -111,12 +114,12 @@ def panel() -> Parts:
     ]
 
 
-def colouring_control() -> dmc.Group:
+def colouring_control(chosen: Colouring) -> dmc.Group:
     """What the map's colour stands for. Scores saturate near 1; logits go on telling links apart."""
     choice = dmc.SegmentedControl(
         id=ids.COLOURING,
         data=[{"value": value, "label": value.capitalize()} for value in QUANTITIES],
-        value="score",
+        value=chosen,
         size="xs",
         **aria(label="Colour of the map"),
     )
@@ -169,28 +172,26 @@ def within_type(embedding: Embedding, cell_id: str | None, cell_type: str) -> st
     return next((name for name, kind in kinds.items() if kind == cell_type), cell_id)
 
 
-def cell_title(table: LinkTable) -> dmc.Group:
+def cell_title(profile: LinkProfile) -> dmc.Group:
     """The cell's barcode and type."""
-    return dmc.Group(
-        [html.H2(table.cell_id), dmc.Badge(table.cell_type, variant="light", tt="none", size="lg", className="kind")],
-        gap="sm",
-    )
+    kind = dmc.Badge(profile.cell_type, variant="light", tt="none", size="lg", className="kind")
+    return dmc.Group([html.H2(profile.cell_id), kind], gap="sm")
 
 
-def cell_numbers(table: LinkTable, k_max: int) -> list[html.Div | dmc.Text]:
-    """How many links survive, over how many genes; and a note when the store's own limit cut some."""
-    per_gene = table.n_links / table.n_genes_linked if table.n_genes_linked else 0.0
-    share = table.n_genes_linked / table.n_genes if table.n_genes else 0.0
-    tiles: list[html.Div | dmc.Text] = [
-        tile(f"{table.n_links:,}", "links", "n-links"),
+def cell_numbers(profile: LinkProfile) -> list[html.Div]:
+    """How many links survive, over how many genes."""
+    linked = profile.n_genes - profile.n_without
+    per_gene = profile.n_links / linked if linked else 0.0
+    share = linked / profile.n_genes if profile.n_genes else 0.0
+    return [
+        tile(f"{profile.n_links:,}", "links", "n-links"),
         tile(
-            f"{table.n_genes_linked:,} / {table.n_genes:,}",
+            f"{linked:,} / {profile.n_genes:,}",
             f"genes with a link / expressed ({100 * share:.0f} %)",
             "n-genes-linked",
         ),
         tile(f"{per_gene:.1f}", "links per gene that has one", "links-per-gene"),
     ]
-    return [*tiles, truncated_note(k_max)] if table.truncated else tiles
 
 
 def tile(value: str, meaning: str, name: str) -> html.Div:

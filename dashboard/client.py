@@ -6,6 +6,7 @@ Everything on the screen comes through here as a model of :mod:`bi2scope.server.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, Self, TypeVar
 from urllib.parse import quote
@@ -26,9 +27,14 @@ from bi2scope.server.wire import (
     Wire,
 )
 from bi2scope.server.wire_genes import GeneNames, GenePeaks, PeakNames, Region, RegionLinks, RegionPairs, Why
+from bi2scope.server.wire_profile import LinkProfile
+from bi2scope.server.wire_service import StoreList
 from bi2scope.server.wire_tf import TrackComparison, TrackList
 
 API = "/api/v1"
+
+STORE: ContextVar[str | None] = ContextVar("store", default=None)
+"""Slug of the store that the page shows, while one of its questions is answered; ``None`` is the service's default."""
 
 Body = TypeVar("Body", bound=Wire)
 
@@ -90,7 +96,7 @@ class Client:
 
     def __init__(self, http: httpx.AsyncClient, store: str | None = None) -> None:
         self._http = http
-        self._prefix = API if store is None else f"{API}/stores/{quoted(store)}"
+        self._store = store
 
     @classmethod
     def of_app(cls, app: ASGIApp, store: str | None = None) -> Self:
@@ -120,6 +126,11 @@ class Client:
     async def close(self) -> None:
         """Close the connections."""
         await self._http.aclose()
+
+    async def stores(self) -> StoreList:
+        """The stores that the service holds."""
+        response = await self._answer("GET", f"{API}/stores")
+        return StoreList.model_validate_json(response.content)
 
     async def dataset(self) -> DatasetInfo:
         """The data set, the model and the store."""
@@ -190,6 +201,14 @@ class Client:
         """The TF-binding tracks that the service holds."""
         return await self._get(TrackList, "/tracks")
 
+    async def cell_profile(self, cell_id: str, cut: Cut) -> LinkProfile:
+        """What a cut leaves in a cell."""
+        return await self._get(LinkProfile, f"/cells/{quoted(cell_id)}/profile", cut.parameters())
+
+    async def type_profile(self, cell_type: str, cut: Cut) -> LinkProfile:
+        """What a cut leaves in all cells of a type."""
+        return await self._get(LinkProfile, f"/celltypes/{quoted(cell_type)}/profile", cut.parameters())
+
     async def compare_track(
         self, cell_type: str, cut: Cut, definition: Definition, name: str, bed: bytes, *, chance: bool = True
     ) -> TrackComparison:
@@ -205,7 +224,8 @@ class Client:
         """The rows of :meth:`compare_track` as CSV."""
         parameters = cut.parameters() | {"definition": definition, "draws": 0}
         path = f"/celltypes/{quoted(cell_type)}/tf.csv"
-        return (await self._answer("POST", path, params=parameters, files={"file": (name, bed)})).text
+        asked = {"params": parameters, "files": {"file": (name, bed)}}
+        return (await self._answer("POST", api_root(self._store) + path, **asked)).text
 
     async def forward(
         self, method: str, target: bytes, headers: dict[str, str], content: AsyncIterator[bytes] | None
@@ -231,7 +251,7 @@ class Client:
         return await self._ask(body, "GET", path, params=parameters)
 
     async def _ask(self, body: type[Body], method: str, path: str, **rest: Any) -> Body:
-        response = await self._answer(method, path, **rest)
+        response = await self._answer(method, api_root(self._store) + path, **rest)
         try:
             return body.model_validate_json(response.content)
         except ValidationError as error:
@@ -241,10 +261,10 @@ class Client:
                 kind="UnexpectedAnswer",
             ) from error
 
-    async def _answer(self, method: str, path: str, **rest: Any) -> httpx.Response:
+    async def _answer(self, method: str, address: str, **rest: Any) -> httpx.Response:
         """An answer that is a success."""
         try:
-            response = await self._http.request(method, self._prefix + path, **rest)
+            response = await self._http.request(method, address, **rest)
         except httpx.HTTPError as error:
             raise self._unreachable(error) from error
         if not response.is_success:
@@ -257,6 +277,12 @@ class Client:
             "Check that `bi2scope serve` is running, then try again.",
             kind="Unreachable",
         )
+
+
+def api_root(otherwise: str | None = None) -> str:
+    """Where the addresses of the store that the page shows begin, or of another when the page names none."""
+    store = STORE.get() or otherwise
+    return API if store is None else f"{API}/stores/{quoted(store)}"
 
 
 def quoted(name: str) -> str:

@@ -146,6 +146,8 @@ def cut_controls(dataset: DatasetInfo, cut: Cut) -> html.Div:
             head_control(dataset, cut),
             dcc.Store(id=ids.CUT, data=data),
             dcc.Store(id=ids.CUT_SETTLED, data=data),
+            html.Section(id=ids.LEFT_OF_CELL, className="left", **aria(label="What this cut leaves in the cell")),
+            html.Section(id=ids.LEFT_OF_TYPE, className="left", **aria(label="What this cut leaves in the cell type")),
         ],
         id=ids.CUT_CONTROLS,
     )

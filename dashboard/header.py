@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import dash_mantine_components as dmc
 from dash import html
 
 from bi2scope.dashboard import ids
 from bi2scope.dashboard.address import View
+from bi2scope.dashboard.client import STORE
 from bi2scope.dashboard.components import aria
 from bi2scope.server.wire import DatasetInfo, TrainingReport
+from bi2scope.server.wire_service import StoreSummary
 
 RELIABLE = 0.75
 """Held-out accuracy below which the page warns."""
@@ -89,31 +93,65 @@ def reliability_warning(report: TrainingReport | None) -> dmc.Alert | None:
     return dmc.Alert(text, color="orange", variant="light", className="reliability", p="xs", mb="sm")
 
 
-def header(dataset: DatasetInfo, view: View) -> list[dmc.Group | dmc.Tabs]:
+def header(dataset: DatasetInfo, view: View, stores: Sequence[StoreSummary] = ()) -> list[dmc.Group | dmc.Tabs]:
     """The two rows of the header."""
     identity = dmc.Group(
-        [
-            html.H1("bi2scope", className="brand"),
-            html.Span(dataset.name, className="dataset-name", title=dataset.name),
-        ],
+        [html.Span("bi2scope", className="brand"), data_set(dataset, stores)],
         gap="md",
         wrap="nowrap",
         className="identity",
     )
-    trust = dmc.Group([accuracy_badge(dataset.training), scheme_toggle()], gap="sm", wrap="nowrap", className="trust")
+    trust = dmc.Group([accuracy_badge(dataset.training), *tools()], gap=6, wrap="nowrap", className="trust")
     tabs = dmc.Tabs(
-        dmc.TabsList(
-            [
-                *[dmc.TabsTab(label, value=value) for value, label in VIEW_LABELS.items()],
-                dmc.Text(counts_text(dataset), size="sm", c="dimmed", className="counts"),
-            ],
-            **aria(label="Views"),
-        ),
+        [
+            dmc.TabsList(
+                [dmc.TabsTab(label, value=value) for value, label in VIEW_LABELS.items()], **aria(label="Views")
+            ),
+            dmc.Text(counts_text(dataset), size="sm", c="dimmed", className="counts"),
+        ],
         id=ids.VIEW,
         value=view,
         className="views",
     )
     return [dmc.Group([identity, trust], justify="space-between", wrap="nowrap", className="header-row"), tabs]
+
+
+def data_set(dataset: DatasetInfo, stores: Sequence[StoreSummary]) -> html.H1 | html.Div:
+    """Name of the data set; a choice where the service holds several."""
+    shown = STORE.get() or next((store.slug for store in stores if store.default), "")
+    choice = dmc.Select(
+        id=ids.STORE,
+        data=[{"value": store.slug, "label": store.name, "disabled": not store.readable} for store in stores],
+        value=shown,
+        allowDeselect=False,
+        size="xs",
+        w=260,
+        style={"display": "block" if len(stores) > 1 else "none"},
+        **aria(label="Data set"),
+    )
+    hidden = "dataset-name" if len(stores) < 2 else "dataset-name unseen"
+    return html.Div([html.H1(dataset.name, className=hidden, title=dataset.name), choice], className="data-set")
+
+
+def tools() -> list[dmc.ActionIcon | dmc.ColorSchemeToggle | html.Span]:
+    """Undo, copy link, keys, light or dark."""
+    named = (
+        (ids.UNDO, "↶", "Undo (Ctrl+Z)"),
+        (ids.COPY_LINK, "", "Copy link to this view (c)"),
+        (ids.HELP_BUTTON, "?", "Keys (?)"),
+    )
+    buttons = [
+        dmc.ActionIcon(
+            html.Span(sign, className="" if sign else "icon-copy", **aria(hidden="true")),
+            id=name,
+            variant="default",
+            size="md",
+            disabled=name == ids.UNDO,
+            attributes={"root": {"title": label, "aria-label": label}},
+        )
+        for name, sign, label in named
+    ]
+    return [html.Span(id=ids.SAID, className="said", role="status"), *buttons, scheme_toggle()]
 
 
 def scheme_toggle() -> dmc.ColorSchemeToggle:

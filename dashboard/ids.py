@@ -10,6 +10,14 @@ SCHEME = "scheme"
 SCHEME_TOGGLE = "light-or-dark"
 SHELL = "shell"
 ALARM = "alarm"
+CONNECTION = "connection"
+UNDO = "undo"
+COPY_LINK = "copy-link"
+SAID = "said"
+HELP = "help"
+HELP_BUTTON = "help-button"
+STORE = "store"
+ZOOMED = "zoomed"
 
 # the two cuts, shared by all views
 THRESHOLD = "threshold"
@@ -21,6 +29,8 @@ LAYER = "layer"
 HEAD = "head"
 CUT = "cut"
 CUT_SETTLED = "cut-settled"
+LEFT_OF_CELL = "left-of-cell"
+LEFT_OF_TYPE = "left-of-type"
 
 # cell view
 CELL = "cell"

@@ -88,9 +88,27 @@ def unexpected(error: Exception) -> None:
     set_props(ids.ALARM, {"children": notice(message, closable=True)})
 
 
-def unreachable_page(error: ClientError) -> html.Div:
+def unreachable_page(error: ClientError) -> html.Main:
     """The whole page when even the data set cannot be had: the error and a way back."""
-    return html.Div(
-        [notice(error), dmc.Button("Try again", id=ids.RETRY, mt="md")],
+    back = html.A("Open the first data set", href="?", className="way-back") if error.kind == "NotFoundError" else None
+    return html.Main(
+        [html.H1("bi2scope", className="brand"), notice(error), dmc.Button("Try again", id=ids.RETRY, mt="md"), back],
         className="lone-notice",
+    )
+
+
+def address_notes(problems: Sequence[str]) -> dmc.Alert | None:
+    """What the address asked for and did not get; nothing when it got all."""
+    if not problems:
+        return None
+    return dmc.Alert(
+        dmc.List([dmc.ListItem(text) for text in problems], size="sm"),
+        title="The address asks for something that is not there",
+        color="orange",
+        variant="light",
+        className="address-notes",
+        withCloseButton=True,
+        closeButtonLabel="Close",
+        mb="sm",
+        attributes={"root": {"role": "alert"}},
     )

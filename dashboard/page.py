@@ -9,12 +9,15 @@ import dash_mantine_components as dmc
 from dash import dcc, html
 
 from bi2scope.dashboard import cell, celltype, ids, locus, overview, tf
-from bi2scope.dashboard.address import VIEWS, Shown, View
+from bi2scope.dashboard.address import VIEWS, Shown, View, missing
 from bi2scope.dashboard.components import Parts, aria
 from bi2scope.dashboard.controls import cut_controls
 from bi2scope.dashboard.header import header, reliability_warning
+from bi2scope.dashboard.keys import keys_list
+from bi2scope.dashboard.notices import address_notes
 from bi2scope.dashboard.settings import Settings
 from bi2scope.server.wire import CellSummary, DatasetInfo
+from bi2scope.server.wire_service import StoreSummary
 
 THEME = {"primaryColor": "blue", "defaultRadius": "sm", "cursorType": "pointer"}
 
@@ -46,6 +49,7 @@ def shell() -> dmc.MantineProvider:
             dcc.Store(id=ids.ADDRESS),
             dcc.Store(id=ids.SCHEME, data="light"),
             html.Div(id=ids.ALARM, className="alarm"),
+            html.Div(id=ids.CONNECTION, className="connection", role="alert", hidden=True),
             html.Div(waiting(), id=ids.PAGE),
         ],
         theme=THEME,
@@ -63,35 +67,47 @@ def waiting() -> html.Div:
     )
 
 
-def page(dataset: DatasetInfo, cells: Sequence[CellSummary], shown: Shown, settings: Settings) -> dmc.AppShell:
+def page(
+    dataset: DatasetInfo,
+    cells: Sequence[CellSummary],
+    shown: Shown,
+    settings: Settings,
+    stores: Sequence[StoreSummary] = (),
+) -> dmc.AppShell:
     """The whole page for a data set, showing what the address asks for.
 
     Parameters
     ----------
     cells
         The first cells of the data set, to offer in the picker.
+    stores
+        The data sets that the service holds.
     """
     types = dataset.cell_types
+    problems = [*shown.problems, *missing(shown, [kind.name for kind in types], dataset.k_max)]
     known = [name for name in shown.cell_types if any(kind.name == name for kind in types)]
     chosen = shown.cell or next((one.cell_id for one in cells), None)
     first_type = known[0] if known else next((kind.name for kind in types), None)
     sides: dict[View, Parts] = {
         "overview": [],
-        "cell": cell.side(types, cells, chosen),
+        "cell": cell.side(types, cells, chosen, shown.only),
         "locus": locus.side(types, shown, cells),
         "celltype": celltype.side(types, known or celltype.default_types(types), shown.definition),
         "tf": tf.side(types, first_type, shown.definition, settings.max_bed_bytes),
     }
     panels: dict[View, Parts] = {
         "overview": overview.panel(dataset),
-        "cell": cell.panel(),
+        "cell": cell.panel(shown.colour),
         "locus": locus.panel(shown),
         "celltype": celltype.panel(),
         "tf": tf.panel(),
     }
     return dmc.AppShell(
         [
-            dmc.AppShellHeader(header(dataset, shown.view)),
+            html.A("Skip to the content", href="#content", className="skip"),
+            keys_list(),
+            dcc.Store(id=ids.ZOOMED, data={"view": shown.view, "window": shown.window, "span": shown.span}),
+            dmc.AppShellHeader(header(dataset, shown.view, stores)),
             dmc.AppShellNavbar(
                 dmc.ScrollArea(
                     html.Div(
@@ -108,6 +124,8 @@ def page(dataset: DatasetInfo, cells: Sequence[CellSummary], shown: Shown, setti
             ),
             dmc.AppShellMain(
                 [
+                    html.Div(id="content", tabIndex=-1),
+                    address_notes(problems),
                     reliability_warning(dataset.training),
                     *[section(ids.PANELS[view], panels[view], view == shown.view) for view in VIEWS],
                 ]

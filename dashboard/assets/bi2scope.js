@@ -1,4 +1,4 @@
-/* What the page does without asking the service: coalesce moves, keep the address, fill the tooltip and the table. */
+/* What the page does without asking the service: coalesce moves, fill the tooltip and the table. */
 (function () {
   "use strict";
   const dash = (window.dash_clientside = window.dash_clientside || {});
@@ -48,10 +48,6 @@
     return full ? positions({ [axis + ".range"]: full.range }, axis) : undefined;
   }
 
-  window.addEventListener("popstate", () =>
-    dash.set_props("address", { data: { query: window.location.search, at: Date.now() } })
-  );
-
   /* Figures and tables are told which colour scheme the page has, now and whenever it changes. */
   let watching = false;
   function watchScheme() {
@@ -100,42 +96,26 @@
       if (same(data, current)) {
         forget("cut");
       } else {
-        throttled("cut", 80, () => dash.set_props("cut", { data: data }));
+        throttled("cut", 60, () => dash.bi2scope.whenAnswered("cut", data));
       }
       settled("cut-settled", 260, () => dash.set_props("cut-settled", { data: data }));
     },
 
     show: function (view) {
       const views = ["overview", "cell", "locus", "celltype", "tf"];
+      document.body.dataset.view = view;
       const styles = views.map((name) => ({ display: name === view ? "flex" : "none" }));
       const navbar = { width: 292, breakpoint: "sm", collapsed: { desktop: view === "overview", mobile: false } };
       return [...styles, ...styles, navbar];
     },
 
-    writeAddress: function (view, cell, cut, types, definition, tfType, tfDefinition, locus) {
-      if (!view || !cut) return;
-      const query = new URLSearchParams();
-      query.set("view", view);
-      if (view === "locus") dash.bi2scope.locusQuery(query, locus);
-      else if (cell) query.set("cell", cell);
-      if (view === "celltype") (types || []).forEach((kind) => query.append("cell_type", kind));
-      if (view === "tf" && tfType) query.append("cell_type", tfType);
-      if (view === "celltype" || view === "tf") query.set("definition", view === "tf" ? tfDefinition : definition);
-      query.set("threshold", String(cut.threshold));
-      if (cut.top_k !== null) query.set("k", String(cut.top_k));
-      if (cut.layer) query.set("layer", String(cut.layer));
-      if (cut.head) query.set("head", String(cut.head));
-      const text = "?" + query.toString();
-      if (text === window.location.search) return;
-      const before = new URLSearchParams(window.location.search);
-      const moved = ["view", "cell", "gene"].some((name) => before.has(name) && before.get(name) !== query.get(name));
-      window.history[moved ? "pushState" : "replaceState"]({}, "", text);
-    },
-
     mapWindow: function (event) {
       const by = dash.callback_context.triggered_id;
       forget("map-window");
-      if (by === "cell") return null;
+      if (by === "cell") {
+        dash.bi2scope.zoomed("window", null);
+        return null;
+      }
       if (!event) return dash.no_update;
       const across = positions(event, "xaxis"), down = positions(event, "yaxis");
       if (across === undefined && down === undefined) return dash.no_update;
@@ -143,7 +123,7 @@
         const x = shown("heatmap", "xaxis"), y = shown("heatmap", "yaxis");
         if (!x || !y) return;
         const data = { gene_start: y[0], gene_stop: y[1], peak_start: x[0], peak_stop: x[1] };
-        dash.set_props("window", { data: data });
+        dash.bi2scope.whenAnswered("window", data);
       });
       return dash.no_update;
     },
@@ -153,7 +133,7 @@
       const store = id === "tracks" ? "track-window" : "tf-window";
       throttled(store, 120, function () {
         const x = shown(id, "xaxis");
-        if (x) dash.set_props(store, { data: x });
+        if (x) dash.bi2scope.whenAnswered(store, x);
       });
       return dash.no_update;
     },

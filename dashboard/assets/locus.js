@@ -12,7 +12,7 @@
     namespace: "dash_html_components", type: type, props: { children: children },
   });
 
-  let shown = null, frame = null, waiting = null, sent = null;
+  let shown = null, frame = null, waiting = null, sent = null, finding = 0;
 
   /* The place that the plot shows, as whole bases on its chromosome. */
   function place(limits) {
@@ -71,7 +71,25 @@
       state.track.forEach((track) => query.append("track", track));
     },
 
+    /* Set the controls to what an address says; false when the address leaves the choice to the view. */
+    locusRestore: function (given) {
+      if (!given.get("gene") && !given.get("region")) return false;
+      const set = (id, props) => dash.set_props("locus-" + id, props);
+      const gene = given.get("gene"), cell = given.get("cell"), types = given.getAll("cell_type");
+      finding = Date.now() + 1500;
+      set("find", gene ? { data: [{ value: "gene:" + gene, label: gene }], value: "gene:" + gene } : { value: null });
+      if (types.length) set("type", { value: types[0] });
+      set("beside", { value: types.slice(1) });
+      set("mode", { value: cell ? "cell" : "type" });
+      if (cell) set("cell", { value: cell, data: [{ value: cell, label: cell }] });
+      set("tfs", { value: given.getAll("track") });
+      for (const name of ["quantity", "height"]) if (given.get(name)) set(name, { value: given.get(name) });
+      set("asked", { data: { gene: gene, region: given.get("region") } });
+      return true;
+    },
+
     locusFind: function (value, state) {
+      if (Date.now() < finding) return dash.no_update;
       if (!value) return state ? { gene: null, region: state.region } : dash.no_update;
       const kind = value.slice(0, value.indexOf(":")), name = value.slice(value.indexOf(":") + 1);
       if (kind === "gene") return state && state.gene === name ? dash.no_update : { gene: name, region: null };

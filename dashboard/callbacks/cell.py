@@ -12,6 +12,7 @@ from bi2scope.dashboard import cell, ids
 from bi2scope.dashboard.address import links_csv
 from bi2scope.dashboard.callbacks.page import in_browser
 from bi2scope.dashboard.client import Client, Window
+from bi2scope.dashboard.consequences import consequences
 from bi2scope.dashboard.controls import cut_of
 from bi2scope.dashboard.figures.embedding import embedding_figure, ring_patch
 from bi2scope.dashboard.figures.heatmap import Colouring, caption, heatmap_figure, heatmap_patch, tooltip_bins
@@ -159,17 +160,19 @@ def register_table(app: Dash, client: Client, settings: Settings) -> None:
         Output(ids.CELL_TITLE, "children"),
         Output(ids.CELL_NUMBERS, "children"),
         Output(ids.LINKS_CSV, "href"),
+        Output(ids.LEFT_OF_CELL, "children"),
         Input(ids.CELL, "value"),
         Input(ids.CUT, "data"),
         Input(ids.VIEW, "value"),
     )
-    @or_instead(None, None, "")
+    @or_instead(None, None, "", None)
     async def count(chosen: str | None, cut: dict[str, Any], view: str) -> Any:
         require_view(view, "cell", chosen)
         assert chosen is not None
-        table, dataset = await asyncio.gather(client.links(chosen, cut_of(cut), limit=0), client.dataset())
+        profile, dataset = await asyncio.gather(client.cell_profile(chosen, cut_of(cut)), client.dataset())
         address = links_csv(chosen, cut_of(cut), settings.public_api)
-        return cell.cell_title(table), cell.cell_numbers(table, dataset.k_max), address
+        left = consequences(profile, dataset.k_max)
+        return cell.cell_title(profile), cell.cell_numbers(profile), address, left
 
     @app.callback(
         Output(ids.LINK_COLUMNS, "data"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from dash import ClientsideFunction, Dash, Input, Output, State
@@ -26,11 +27,12 @@ def register(app: Dash, client: Client, settings: Settings) -> None:
     @app.callback(Output(ids.PAGE, "children"), Input(ids.ADDRESS, "data"), prevent_initial_call=True)
     async def open_page(address: dict[str, Any]) -> Any:
         try:
-            dataset = await client.dataset()
-            first = await client.cells(limit=settings.cells_listed)
+            dataset, first, held = await asyncio.gather(
+                client.dataset(), client.cells(limit=settings.cells_listed), client.stores()
+            )
         except ClientError as error:
             return unreachable_page(error)
-        return page(dataset, first.cells, Shown.of_query(address["query"]), settings)
+        return page(dataset, first.cells, Shown.of_query(address["query"]), settings, held.stores)
 
     in_browser(app, "open", Output(ids.ADDRESS, "data"), Input(ids.BOOT, "data"))
     in_browser(
@@ -42,6 +44,7 @@ def register(app: Dash, client: Client, settings: Settings) -> None:
     )
     register_controls(app)
     register_view(app)
+    register_tools(app)
 
 
 def register_controls(app: Dash) -> None:
@@ -88,6 +91,7 @@ def register_view(app: Dash) -> None:
     in_browser(
         app,
         "writeAddress",
+        Output(ids.ZOOMED, "data"),  # without an output, nothing would be called when the page opens
         Input(ids.VIEW, "value"),
         Input(ids.CELL, "value"),
         Input(ids.CUT, "data"),
@@ -96,4 +100,19 @@ def register_view(app: Dash) -> None:
         Input(ids.TF_TYPE, "value"),
         Input(ids.TF_DEFINITION, "value"),
         Input(ids.LOCUS_SHOWN, "data"),
+        Input(ids.COLOURING, "value"),
+        Input(ids.CELL_TYPE_FILTER, "value"),
+        State(ids.ZOOMED, "data"),
     )
+
+
+def register_tools(app: Dash) -> None:
+    """Buttons of the header, and the choice of the data set."""
+    in_browser(app, "undo", Input(ids.UNDO, "n_clicks"), prevent_initial_call=True)
+    in_browser(
+        app, "copyLink", Output(ids.SAID, "children"), Input(ids.COPY_LINK, "n_clicks"), prevent_initial_call=True
+    )
+    in_browser(
+        app, "showKeys", Output(ids.HELP, "opened"), Input(ids.HELP_BUTTON, "n_clicks"), prevent_initial_call=True
+    )
+    in_browser(app, "openStore", Input(ids.STORE, "value"), prevent_initial_call=True)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from urllib.parse import urlencode
 
 import pytest
@@ -9,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from service import Service
 
-from bi2scope.dashboard.address import MODEL_K, Shown, links_csv, scores_csv
-from bi2scope.dashboard.client import Cut
+from bi2scope.dashboard.address import MODEL_K, Shown, links_csv, missing, scores_csv
+from bi2scope.dashboard.client import STORE, Cut
 from bi2scope.data.store.reader import StoreReader
 
 
@@ -40,7 +41,37 @@ def test_types_come_in_number_and_imply_their_view() -> None:
     ],
 )
 def test_what_does_not_parse_is_left_out(query: str) -> None:
-    assert Shown.of_query(query) == Shown(cut=Cut())
+    shown = Shown.of_query(query)
+    assert replace(shown, problems=()) == Shown(cut=Cut())
+    assert len(shown.problems) == query.count("=")
+
+
+@pytest.mark.parametrize(
+    ("query", "said"),
+    [
+        ("?threshold=2", "threshold is “2”; it goes from 0.5 to 1. 1 is shown."),
+        ("?threshold=0.2", "0.5 is shown."),
+        ("?view=cel", "it can be overview, cell"),
+        ("?definition=weigth", "Nearest: weight."),
+        ("?colour=ranks", "Nearest: rank."),
+        ("?k=0", "k is “0”; it is a whole number from 1 up. No limit on k is shown."),
+        ("?treshold=0.9", "“treshold” is nothing that an address can say. Nearest: threshold."),
+    ],
+)
+def test_what_is_not_shown_as_asked_is_said(query: str, said: str) -> None:
+    assert any(said in problem for problem in Shown.of_query(query).problems)
+
+
+def test_what_the_data_set_does_not_have_is_said_with_the_nearest_names() -> None:
+    shown = Shown.of_query("?view=celltype&cell_type=b+cell&cell_type=nobody&k=80&only=T+cel")
+    assert list(missing(shown, ["B cell", "T cell"], 50)) == [
+        "There is no cell type “b cell”. Nearest: B cell or T cell. Others are shown.",
+        "There is no cell type “nobody”. Others are shown.",
+        "There is no cell type “T cel”. Nearest: T cell or B cell. Others are shown.",
+        "k is 80; the store keeps the 50 best links of each gene. 50 is shown.",
+    ]
+    assert shown.problems == ()
+    assert list(missing(Shown.of_query("?cell_type=B+cell&k=50"), ["B cell"], 50)) == []
 
 
 @given(st.text())
@@ -71,3 +102,11 @@ def test_downloads_go_to_the_public_address() -> None:
         "https://x.org/api/v1/cells/a%2Fb/links.csv?threshold=0.9&top_k=3&layer=0&head=0"
     )
     assert scores_csv("B", Cut()) == "/api/v1/celltypes/B/scores.csv?threshold=0.5&layer=0&head=0"
+
+
+def test_downloads_come_from_the_store_that_the_page_shows() -> None:
+    token = STORE.set("blood 2")
+    try:
+        assert links_csv("a", Cut()).startswith("/api/v1/stores/blood%202/cells/a/links.csv?")
+    finally:
+        STORE.reset(token)

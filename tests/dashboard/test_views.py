@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 from screen import by_id, every, text_of
-from wires import comparison, dataset, embedding, link_table, peak_scores, report
+from wires import comparison, dataset, embedding, link_profile, link_table, peak_scores, report
 
 from bi2scope.dashboard import cell, celltype, header, ids, overview, tf
 from bi2scope.dashboard.address import Shown
 from bi2scope.dashboard.client import ClientError, Cut
+from bi2scope.dashboard.consequences import consequences
 from bi2scope.dashboard.controls import cut_controls, cut_data, cut_of, k_marks
 from bi2scope.dashboard.figures.training import training_figure
 from bi2scope.dashboard.links import LINK_COLUMNS, LINK_FIELDS, link_columns, peak_rows
@@ -161,20 +162,19 @@ def test_a_cut_survives_the_pages_store() -> None:
 
 
 def test_numbers_of_a_cell() -> None:
-    tree = cell.cell_numbers(link_table(n_links=1234, n_genes_linked=400, n_genes=512), 50)
+    tree = cell.cell_numbers(link_profile(n_links=1234, n_without=112, n_genes=512))
     assert text_of(by_id(tree, "n-links")) == "1,234"
     assert text_of(by_id(tree, "n-genes-linked")) == "400 / 512"
     assert text_of(by_id(tree, "links-per-gene")) == "3.1"
-    assert "k_max" not in text_of(tree)
 
 
 def test_numbers_of_a_cell_without_links_do_not_divide_by_nothing() -> None:
-    tree = cell.cell_numbers(link_table(n_links=0, n_genes_linked=0, n_genes=0), 50)
+    tree = cell.cell_numbers(link_profile(n_links=0, n_without=0, n_genes=0))
     assert text_of(by_id(tree, "links-per-gene")) == "0.0"
 
 
 def test_a_cut_at_k_max_is_never_silent() -> None:
-    assert "only the 8 best links" in text_of(cell.cell_numbers(link_table(truncated=True), 8))
+    assert "only the 8 best links" in text_of(consequences(link_profile(truncated=True), 8))
     assert "only the 8 best links" in text_of(celltype.caption([peak_scores(truncated=True)], "score", 8))
 
 

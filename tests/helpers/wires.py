@@ -19,6 +19,7 @@ from bi2scope.server.wire import (
     PeakScores,
     TrainingReport,
 )
+from bi2scope.server.wire_profile import LinkProfile
 from bi2scope.server.wire_tf import Chance, Gain, Measure, MeasureName, TrackColumns, TrackComparison
 
 
@@ -149,3 +150,14 @@ def gain(low: float = 0.55, high: float = 0.59, null: float | None = 0.5) -> Gai
         name="residual_auroc", value=(low + high) / 2, low=None if null is None else low,
         high=None if null is None else high, null_matched=chance, null_shift=chance,
     )  # fmt: skip
+
+
+def link_profile(**changes: Any) -> LinkProfile:
+    """Five expressed genes of one cell: two with no link, two with one, one with three."""
+    given = {
+        "cell_id": "AAAC-1", "cell_type": "B", "layer": 0, "head": 0, "threshold": 0.5, "top_k": None,
+        "truncated": False, "n_cells": 1, "n_genes": 5, "n_links": 5, "n_without": 2, "links_per_gene": [2, 2, 0, 1],
+        "n_cells_measured": 1, "distance_edges": [1_000, 10_000], "distances": [1, 4, 0],
+        "distances_possible": [1, 1, 2], "controls": [],
+    }  # fmt: skip
+    return LinkProfile(**(given | changes))

@@ -1,0 +1,323 @@
+/* The frame around the views: the address and its history, keys, which store is asked, and whether it answers. */
+(function () {
+  "use strict";
+  const dash = window.dash_clientside, page = dash.bi2scope;
+  const element = (id) => document.getElementById(id);
+  const set = (id, props) => dash.set_props(id, props);
+
+  /* ---- which store is asked, and whether anything answers ---- */
+
+  let asked = 0, away = null;
+  const plainFetch = window.fetch.bind(window);
+
+  window.fetch = function (target, options) {
+    const address = typeof target === "string" ? target : target.url || "";
+    if (!address.includes("_dash-update-component")) return plainFetch(target, options);
+    const store = new URLSearchParams(window.location.search).get("store");
+    const given = Object.assign({}, options);
+    if (store) given.headers = Object.assign({}, given.headers, { "X-Bi2scope-Store": encodeURIComponent(store) });
+    asked += 1;
+    return plainFetch(target, given).catch(function (error) {
+      if (error && error.name !== "AbortError") lost();
+      throw error;
+    }).finally(() => { asked -= 1; });
+  };
+
+  /* Set the data of a store once no question is under way, and after 400 ms in any case; of values that come faster
+     than answers the last one counts. */
+  const waiting = {};
+  page.whenAnswered = function (id, data) {
+    const under = id in waiting;
+    waiting[id] = data;
+    if (under) return;
+    const until = Date.now() + 400;
+    (function look() {
+      if (asked > 0 && Date.now() < until) return setTimeout(look, 10);
+      const last = waiting[id];
+      delete waiting[id];
+      set(id, { data: last });
+      page.zoomed(id, last);
+    })();
+  };
+
+  function lost() {
+    if (away) return;
+    away = { wait: 1000 };
+    banner("The service does not answer. Trying again …");
+    probe();
+  }
+
+  function probe() {
+    plainFetch("api/v1/health", { cache: "no-store" }).then(
+      (answer) => { if (!answer.ok) throw new Error(answer.status); back(); }
+    ).catch(function () {
+      setTimeout(probe, away.wait);
+      away.wait = Math.min(2 * away.wait, 15000);
+    });
+  }
+
+  function back() {
+    away = null;
+    banner("");
+    if (!element("cut-controls")) return set("boot", { data: Date.now() });
+    if (!state) return;
+    for (const id of ["cut", "cut-settled"]) set(id, { data: Object.assign({}, state.cut) });  /* asks anew */
+  }
+
+  function banner(text) {
+    const box = element("connection");
+    if (!box) return;
+    box.textContent = text;
+    box.hidden = !text;
+  }
+
+  /* ---- the address: everything that is shown, and the history of it ---- */
+
+  let state = null, writing = null, restoring = 0;
+  const depth = () => (window.history.state && window.history.state.depth) || 0;
+
+  function query(now) {
+    const text = new URLSearchParams(), before = new URLSearchParams(window.location.search);
+    if (before.get("store")) text.set("store", before.get("store"));
+    text.set("view", now.view);
+    if (now.view === "locus") page.locusQuery(text, now.locus);
+    else if (now.cell) text.set("cell", now.cell);
+    if (now.view === "celltype") (now.types || []).forEach((kind) => text.append("cell_type", kind));
+    if (now.view === "tf" && now.tfType) text.append("cell_type", now.tfType);
+    if (now.view === "celltype" || now.view === "tf")
+      text.set("definition", now.view === "tf" ? now.tfDefinition : now.definition);
+    text.set("threshold", String(now.cut.threshold));
+    if (now.cut.top_k !== null) text.set("k", String(now.cut.top_k));
+    if (now.cut.layer) text.set("layer", String(now.cut.layer));
+    if (now.cut.head) text.set("head", String(now.cut.head));
+    if (now.view === "cell" && now.colouring && now.colouring !== "score") text.set("colour", now.colouring);
+    if (now.view === "cell" && now.filter) text.set("only", now.filter);
+    const w = now.view === "cell" && windows.window;
+    if (w) text.set("window", [w.gene_start, w.gene_stop, w.peak_start, w.peak_stop].join("-"));
+    const span = now.view === "celltype" ? windows["track-window"] : now.view === "tf" ? windows["tf-window"] : null;
+    if (span) text.set("span", span.join("-"));
+    return "?" + text.toString();
+  }
+
+  page.writeAddress = function (view, cell, cut, types, definition, tfType, tfDefinition, locus, colouring, filter, opened) {
+    if (!view || !cut) return dash.no_update;
+    const gene = (of) => of && of.gene;
+    const moved = state && (state.view !== view || state.cell !== cell || gene(state.locus) !== gene(locus));
+    state = { view, cell, cut, types, definition, tfType, tfDefinition, locus, colouring, filter };
+    writeSoon(moved || !window.history.state ? 0 : 350);
+    if (!opened) return dash.no_update;
+    zoomTo(opened);
+    return null;
+  };
+
+  /* The windows of the figures, as the scripts that watch them tell. */
+  const windows = {};
+  page.zoomed = function (id, window_) {
+    if (!id.endsWith("window") || windows[id] === window_) return;
+    windows[id] = window_;
+    if (state) writeSoon(350);
+  };
+
+  function writeSoon(wait) {
+    clearTimeout(writing);
+    writing = setTimeout(write, wait);
+  }
+
+  function write() {
+    const text = query(state);
+    if (Date.now() < restoring) return window.history.replaceState({ depth: depth() }, "", text), buttons();
+    if (text === window.location.search && window.history.state) return;
+    const first = !window.history.state;  /* what the page opened with becomes what it says */
+    window.history[first ? "replaceState" : "pushState"]({ depth: first ? 0 : depth() + 1 }, "", text);
+    buttons();
+  }
+
+  function buttons() {
+    if (element("undo")) set("undo", { disabled: depth() === 0 });
+  }
+
+  /* Set the controls to what an address says; false when only a fresh page can show it. */
+  function restore(text) {
+    if (!state || !element("cut-controls")) return false;
+    const given = new URLSearchParams(text), now = new URLSearchParams(query(state));
+    if ((given.get("store") || "") !== (now.get("store") || "")) return false;
+    const view = given.get("view");
+    if (!view || !element("panel-" + view)) return false;
+    restoring = Date.now() + 1500;
+    const changed = (name) => given.getAll(name).join("\n") !== now.getAll(name).join("\n");
+    if (changed("threshold")) set("threshold", { value: Number(given.get("threshold")) });
+    if (changed("k")) {
+      set("top-k-on", { checked: given.has("k") });
+      if (given.has("k")) set("top-k", { value: Number(given.get("k")) });
+    }
+    for (const name of ["layer", "head"]) if (changed(name)) set(name, { value: given.get(name) || "0" });
+    if (view === "locus") return page.locusRestore(given) && shown(view);
+    const cell = given.get("cell");
+    if (cell && changed("cell")) set("cell", { value: cell, data: [{ value: cell, label: cell }] });
+    if (view === "cell") {
+      if ((given.get("colour") || "score") !== state.colouring) set("colouring", { value: given.get("colour") || "score" });
+      zoom("heatmap", given.get("window"), changed("cell") ? 900 : 0);
+    }
+    if (view === "celltype") {
+      set("types", { value: given.getAll("cell_type") });
+      set("definition", { value: given.get("definition") || "score" });
+      zoom("tracks", given.get("span"), 0);
+    }
+    if (view === "tf") {
+      set("tf-type", { value: given.get("cell_type") });
+      set("tf-definition", { value: given.get("definition") || "score" });
+      zoom("tf-tracks", given.get("span"), 0);
+    }
+    return shown(view);
+  }
+
+  function shown(view) {
+    if (view !== state.view) set("view", { value: view });
+    buttons();
+    return true;
+  }
+
+  window.addEventListener("popstate", function () {
+    clearTimeout(writing);
+    if (!restore(window.location.search))
+      set("address", { data: { query: window.location.search, at: Date.now() } });
+  });
+
+  /* Show a window of a figure, or all of it, once the figure is there. */
+  function zoom(id, text, wait) {
+    const numbers = text && /^[0-9]+(-[0-9]+)+$/.test(text) ? text.split("-").map(Number) : null;
+    (function attempt(left) {
+      const plot = document.querySelector("#" + id + " .js-plotly-plot");
+      const full = plot && plot._fullLayout && plot.data && plot.data.length && plot._fullLayout.xaxis;
+      if (!full || wait > 0) {
+        wait -= 100;
+        return left && setTimeout(() => attempt(left - 1), 100);
+      }
+      const move = {};
+      if (id === "heatmap") {
+        if (numbers && numbers.length === 4) {
+          move["xaxis.range"] = [numbers[2] - 0.5, numbers[3] - 0.5];
+          move["yaxis.range"] = [numbers[1] - 0.5, numbers[0] - 0.5];
+        } else if (windows.window) {
+          const y = plot._fullLayout.yaxis;
+          move["xaxis.range"] = [full.minallowed, full.maxallowed];
+          move["yaxis.range"] = [y.maxallowed, y.minallowed];
+        }
+      } else if (numbers && numbers.length === 2) {
+        move["xaxis.range"] = [numbers[0] - 0.5, numbers[1] - 0.5];
+      } else if (windows[id === "tracks" ? "track-window" : "tf-window"]) {
+        move["xaxis.range"] = [full.minallowed, full.maxallowed];
+      }
+      if (Object.keys(move).length) window.Plotly.relayout(plot, move);
+    })(100);
+  }
+
+  /* What an address names beyond the controls: the window of the figure in view. */
+  function zoomTo(shown) {
+    if (shown.view === "cell" && shown.window) zoom("heatmap", shown.window, 0);
+    if (shown.view === "celltype" && shown.span) zoom("tracks", shown.span, 0);
+    if (shown.view === "tf" && shown.span) zoom("tf-tracks", shown.span, 0);
+  }
+
+  page.undo = function () {
+    if (dash.callback_context.triggered_id && depth() > 0) window.history.back();
+  };
+
+  page.copyLink = function (clicks) {
+    if (!clicks) return dash.no_update;
+    if (state) { clearTimeout(writing); write(); }
+    const address = window.location.href;
+    const done = (said) => { set("said", { children: said }); setTimeout(() => set("said", { children: "" }), 2500); };
+    const byHand = function () {
+      const box = document.createElement("textarea");
+      box.value = address;
+      document.body.append(box);
+      box.select();
+      const good = document.execCommand("copy");
+      box.remove();
+      done(good ? "Link copied" : "Copy the link from the address bar");
+    };
+    if (navigator.clipboard) navigator.clipboard.writeText(address).then(() => done("Link copied"), byHand);
+    else byHand();
+    return dash.no_update;
+  };
+
+  page.showKeys = (clicks) => Boolean(clicks);
+
+  page.openStore = function (slug) {
+    const now = new URLSearchParams(window.location.search).get("store");
+    if (slug && slug !== now) window.location.search = "?store=" + encodeURIComponent(slug);
+  };
+
+  /* ---- keys ---- */
+
+  const click = (id) => element(id) && element(id).click();
+  const clamp = (value, low, high) => Math.min(high, Math.max(low, value));
+
+  function mostK() {
+    const thumb = document.querySelector("#top-k [role=slider]");
+    return thumb ? Number(thumb.getAttribute("aria-valuemax")) : 10;
+  }
+
+  function stepThreshold(by) {
+    set("threshold", { value: clamp(Math.round(100 * (state.cut.threshold + by)) / 100, 0.5, 1) });
+  }
+
+  /* One by one up to 20, by fives beyond. */
+  function stepK(up) {
+    if (state.cut.top_k === null) return;
+    const k = state.cut.top_k;
+    const next = up ? (k < 20 ? k + 1 : 5 * Math.floor(k / 5) + 5) : k <= 20 ? k - 1 : 5 * Math.ceil(k / 5) - 5;
+    set("top-k", { value: clamp(next, 1, mostK()) });
+  }
+
+  function reset() {
+    set("threshold", { value: 0.5 });
+    set("top-k-on", { checked: true });
+    set("top-k", { value: Math.min(10, mostK()) });
+  }
+
+  function focusSearch() {
+    const fields = [...document.querySelectorAll(".part input[type=text], .part input:not([type])")];
+    const field = fields.find((one) => one.offsetParent && !one.readOnly) || fields.find((one) => one.offsetParent);
+    if (field) { field.focus(); field.select(); }
+  }
+
+  function openView(number) {
+    const tabs = document.querySelectorAll("#view [role=tab]");
+    if (tabs[number - 1]) tabs[number - 1].click();
+  }
+
+  const keys = {
+    "?": () => set("help", { opened: true }),
+    n: () => state.view === "cell" && click("next-cell"),
+    p: () => state.view === "cell" && click("previous-cell"),
+    "/": focusSearch,
+    t: () => stepThreshold(0.01),
+    T: () => stepThreshold(-0.01),
+    k: () => stepK(true),
+    K: () => stepK(false),
+    r: reset,
+    d: () => click("light-or-dark"),
+    u: () => depth() > 0 && window.history.back(),
+    c: () => click("copy-link"),
+  };
+
+  const TYPED = "input:not([type=radio]):not([type=checkbox]), textarea, select, [contenteditable=true]";
+
+  document.addEventListener("keydown", function (event) {
+    const at = event.target, typing = at.closest && at.closest(TYPED);
+    if (typing || !state || document.querySelector("[role=dialog]")) return;
+    if ((event.ctrlKey || event.metaKey) && !event.altKey && event.key.toLowerCase() === "z") {
+      event.preventDefault();
+      if (event.shiftKey) window.history.forward();
+      else if (depth() > 0) window.history.back();
+      return;
+    }
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    const run = keys[event.key] || (/^[1-9]$/.test(event.key) ? () => openView(Number(event.key)) : null);
+    if (!run) return;
+    event.preventDefault();
+    run();
+  });
+})();
