@@ -178,13 +178,18 @@ class CellAttention:
     @property
     def rank(self) -> Ints:
         """``(n_links,)`` int32 rank of each link in its row, from 1."""
-        place = np.arange(len(self.peak)) - np.repeat(self.row_start[:-1], np.diff(self.row_start))
-        return (place + 1).astype(np.int32)
+        return self._rank_in(self.row)
+
+    def _rank_in(self, row: Ints) -> Ints:
+        before = self.row_start[:-1].astype(np.int32)[row]
+        rank: Ints = np.arange(1, len(row) + 1, dtype=np.int32) - before
+        return rank
 
     def links(self, cut: Cut) -> Links:
         """The links that survive a cut, with their weights, and whether any that would were not kept."""
         own = self.up_to(cut.top_k)
-        row, rank, score = own.row, own.rank, score_of(own.logit)
+        row, score = own.row, score_of(own.logit)
+        rank = own._rank_in(row)
         weight = pruned_weight(score, rank, own.denominator[row], own.kind)
         links = Links(own.gene[row], own.peak, own.logit, score, rank, weight, self.cut_off(cut))
         kept = cut.keeps(score, rank)
@@ -226,7 +231,8 @@ def pruned_weight(score: Floats, rank: Ints, denominator: Floats, kind: Attentio
     ten has the weight 1/10 instead.
     """
     weight = np.full(len(score), 1 / WEIGHTED_PER_ROW) if kind == "uniform" else np.exp(score) / denominator
-    return np.where(rank <= WEIGHTED_PER_ROW, weight, 0).astype(np.float32)
+    weight *= rank <= WEIGHTED_PER_ROW
+    return weight.astype(np.float32, copy=False)
 
 
 def softmax_denominator(

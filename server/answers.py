@@ -27,7 +27,13 @@ CSV: Responses = {200: {"content": {"text/csv": {}}, "description": "The same ro
 TOO_LARGE: Responses = {413: {"model": ErrorBody, "description": "The upload is too large"}}
 
 
-def named_store(store: Annotated[str, Path(max_length=64, description="Slug of a store, from /api/v1/stores")]) -> None:
+MOST_LETTERS = 64
+"""Longest slug of a store in an address."""
+
+
+def named_store(
+    store: Annotated[str, Path(max_length=MOST_LETTERS, description="Slug of a store, from /api/v1/stores")],
+) -> None:
     """Describe the part of an address that names a store; :func:`leased` reads it."""
 
 

@@ -34,13 +34,14 @@ from bi2scope.server import (
 )
 from bi2scope.server.answers import REFUSALS, Served, json, named_store
 from bi2scope.server.dataset import dataset_info, program_version
+from bi2scope.server.direct import Table, direct_tables
 from bi2scope.server.heatmap import heatmap
 from bi2scope.server.metrics import Metrics
 from bi2scope.server.params import CellsQuery, CutQuery, HeatmapQuery, LinksQuery, ScoresQuery, TableQuery
 from bi2scope.server.settings import Settings
 from bi2scope.server.slugs import slug_of
 from bi2scope.server.stores import Stores
-from bi2scope.server.tabular import PAIRS, Answer, table_routes
+from bi2scope.server.tabular import PAIRS, TABLES, Answer, table_routes
 from bi2scope.server.tracks import TrackShelf, regions_of
 from bi2scope.server.validators import Tagged
 from bi2scope.server.wire import (
@@ -93,6 +94,7 @@ def create_app(settings: Settings, stores: StoreReader | Mapping[str, StoreReade
     api.state.metrics = Metrics(served)
     validators.install(api)
     errors.install(api)
+    api.router.routes += direct_tables((API, ONE_STORE), AT_EVERY_MOVE)
     api.include_router(router, prefix=API)
     api.include_router(router, prefix=ONE_STORE, dependencies=[Depends(named_store)])
     api.include_router(service_routes.router, prefix=API)
@@ -169,6 +171,13 @@ def get_scores(catalogue: Tagged, cell_type: str, query: Annotated[ScoresQuery, 
     """Cumulative scores of every peak in one cell type, of the model or of a control model."""
     return celltypes.score_table(catalogue, cell_type, query)
 
+
+AT_EVERY_MOVE = (
+    Table("/cells/{cell_id:path}/links", get_links, PAIRS, brief=("arrow",)),
+    Table("/cells/{cell_id:path}/heatmap", get_heatmap, TABLES),
+    Table("/celltypes/{cell_type:path}/scores", get_scores, TABLES),
+)
+"""Tables that a slider asks for."""
 
 router.include_router(tf_routes.router)
 router.include_router(gene_routes.router)

@@ -14,6 +14,7 @@ from bi2scope.data.errors import NotFoundError
 from bi2scope.data.exchange.places import Places
 from bi2scope.data.regions import natural_chromosome_order, tss
 from bi2scope.server.decoded import DecodedCells
+from bi2scope.server.own_columns import OwnColumns
 from bi2scope.server.profile import ProfileCounts
 from bi2scope.server.wire import ChromosomeSpan
 
@@ -124,7 +125,16 @@ class Catalogue:
             If there is no such cell; offers the nearest names.
         """
         position = self.reader.cell_position(cell_id)
-        return position, str(self.reader.cells["cell_type"].iloc[position])
+        return position, self._cell_type[position]
+
+    @functools.cached_property
+    def _cell_type(self) -> list[str]:
+        """``(n_cells,)`` types of the cells."""
+        return [str(name) for name in self.reader.cells["cell_type"]]
+
+    def own_columns(self, cell: int) -> OwnColumns:
+        """Columns of the genes and peaks of a cell, given by its position; kept like what was decoded of it."""
+        return self.decoded.also((cell, "columns"), lambda: OwnColumns(self.places, self.decoded.graph(cell)))
 
     def require_cell_type(self, name: str) -> str:
         """The name of a cell type, checked.

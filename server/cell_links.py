@@ -11,10 +11,9 @@ import numpy.typing as npt
 from bi2scope.data.attention import CellAttention, Cut, Ints, Links
 from bi2scope.data.exchange.columns import Lazy, repeated
 from bi2scope.data.exchange.selection import Table
-from bi2scope.data.graph import CellGraph
 from bi2scope.data.heads import needed, over_heads
 from bi2scope.server.catalogue import Catalogue
-from bi2scope.server.cells import places, take_rows
+from bi2scope.server.cells import take_rows
 from bi2scope.server.exports import cut_comments, cut_of, origin, view_address
 from bi2scope.server.loci import locus, peak_position
 from bi2scope.server.params import AnyHeadQuery, LinksQuery
@@ -134,12 +133,11 @@ def link_table(catalogue: Catalogue, cell_id: str, query: LinksQuery, most: int 
     """
     position, cell_type = catalogue.cell(cell_id)
     catalogue.require_head(query.layer, query.head_number)
-    graph = catalogue.decoded.graph(position)
-    wanted = Wanted.of(catalogue, graph.gene_index, query)
+    wanted = Wanted.of(catalogue, catalogue.decoded.graph(position).gene_index, query)
     links = surviving(catalogue, position, query, None if wanted.genes.all() else wanted.genes)
     if wanted.peaks is not None:
         links = links.where(wanted.peaks[links.peak])
-    found = _Found(catalogue, (cell_id, cell_type), query, wanted, graph, links, most)
+    found = _Found(catalogue, (cell_id, cell_type), query, wanted, position, links, most)
     return Answer(found.body, found.table, ("bi2scope", "links", cell_id, wanted.chromosome, wanted.gene))
 
 
@@ -151,7 +149,7 @@ class _Found:
     cell: tuple[str, str]
     query: LinksQuery
     wanted: Wanted
-    graph: CellGraph
+    position: int
     links: Links
     most: int | None
 
@@ -173,7 +171,7 @@ class _Found:
             "truncated": self.links.truncated,
             "limited": len(shown) < len(self.links),
         }
-        return TableBody(fields, link_columns(self.catalogue, self.graph, shown), "links")
+        return TableBody(fields, self.catalogue.own_columns(self.position).beside(shown), "links")
 
     def table(self) -> Table:
         """As a file has it."""
@@ -196,7 +194,7 @@ class _Found:
         whose = Lazy(
             {"cell_id": lambda: repeated(cell_id, len(shown)), "cell_type": lambda: repeated(cell_type, len(shown))}
         )
-        rows = whose | link_columns(self.catalogue, self.graph, shown)
+        rows = whose | self.catalogue.own_columns(self.position).beside(shown)
         return Table(f"{cell_id} links", query.cut, tuple(comments), iter([rows]))
 
     def shown(self) -> Links:
@@ -216,18 +214,3 @@ class _Found:
         if self.query.order == "distance":
             return np.argsort(np.abs(self.catalogue.places.distance(links.gene, links.peak)), kind="stable")
         return None
-
-
-def link_columns(catalogue: Catalogue, graph: CellGraph, links: Links) -> Lazy:
-    """Links with the names, places and counts of their genes and peaks, in the order given."""
-    gene, peak = links.gene, links.peak
-    return catalogue.places.columns(gene, peak) | Lazy(
-        {
-            "logit": lambda: links.logit,
-            "score": lambda: links.score,
-            "rank": lambda: links.rank,
-            "weight": lambda: links.weight,
-            "gene_count": lambda: graph.gene_count[places(graph.gene_index, gene)],
-            "peak_count": lambda: graph.peak_count[places(graph.peak_index, peak)],
-        }
-    )

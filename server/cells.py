@@ -106,18 +106,6 @@ def link_distances(catalogue: Catalogue, gene: Ints, peak: Ints) -> npt.NDArray[
     )
 
 
-def places(own: npt.NDArray[np.int64], asked: Ints) -> npt.NDArray[np.int64]:
-    """Place of each gene (or peak) among a cell's own; ``own`` is ascending, and all that is asked is in it.
-
-    A table from position to place answers tens of thousands of links eight times as fast as a search does.
-    """
-    if len(asked) == 0:
-        return np.zeros(0, dtype=np.int64)
-    place_of = np.empty(int(own[-1]) + 1, dtype=np.int64)
-    place_of[own] = np.arange(len(own))
-    return place_of[asked]
-
-
 def take_rows(attention: CellAttention, kept: npt.NDArray[np.bool_]) -> CellAttention:
     """The attention of some of a cell's genes; ``kept`` is ``(n_rows,)``.
 

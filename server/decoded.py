@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import numpy as np
 
@@ -15,6 +15,13 @@ from bi2scope.data.graph import CellGraph
 
 if TYPE_CHECKING:
     from bi2scope.data.store.reader import StoreReader
+
+
+class _Sized(Protocol):
+    n_bytes: int
+
+
+Sized = TypeVar("Sized", bound=_Sized)
 
 KEPT_BYTES = 64 << 20
 """Memory of the cells that are kept: about a hundred of 80,000 links."""
@@ -77,6 +84,14 @@ class DecodedCells:
             known = _Kept(attention, cut.top_k, bool(layer) or not self._reader.has_factors)
             self._put(key, known, _n_bytes(attention))
         return known.attention
+
+    def also(self, key: Hashable, make: Callable[[], Sized]) -> Sized:
+        """What else is kept of a cell: made, unless it is here, of the ``n_bytes`` that it says."""
+        known: Sized | None = self._get(key)
+        if known is None:
+            known = make()
+            self._put(key, known, known.n_bytes)
+        return known
 
     def _get(self, key: Hashable) -> Any:
         with self._lock:

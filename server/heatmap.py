@@ -19,9 +19,9 @@ from bi2scope.data.exchange.selection import Table
 from bi2scope.data.graph import CellGraph
 from bi2scope.server.catalogue import Catalogue
 from bi2scope.server.cell_links import surviving
-from bi2scope.server.cells import places
 from bi2scope.server.exports import cut_comments, whole_table
 from bi2scope.server.loci import locus
+from bi2scope.server.own_columns import places
 from bi2scope.server.params import HeatmapQuery, window
 from bi2scope.server.tabular import Answer, TableBody
 from bi2scope.server.wire import HeatmapChromosome

@@ -10,7 +10,6 @@ from bi2scope.data.exchange.columns import Lazy, repeated
 from bi2scope.data.exchange.comments import MEANING, cut_lines
 from bi2scope.data.exchange.selection import Table
 from bi2scope.server.catalogue import Catalogue
-from bi2scope.server.cell_links import link_columns
 from bi2scope.server.cells import take_rows
 from bi2scope.server.exports import cut_comments, cut_of, origin, view_address
 from bi2scope.server.loci import Locus, locus
@@ -95,7 +94,7 @@ def region_links(catalogue: Catalogue, cell_id: str, query: StrongestLinksQuery)
     of_gene, of_peak = _ends(catalogue, place, links.gene, links.peak)
     there = links.where(of_gene | of_peak)
     order = np.lexsort((there.peak, there.gene, -there.logit))[: query.limit]
-    columns = link_columns(catalogue, catalogue.decoded.graph(position), there.at(order))
+    columns = catalogue.own_columns(position).beside(there.at(order))
     fields = {
         "cell_id": cell_id,
         "cell_type": cell_type,

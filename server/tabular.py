@@ -144,13 +144,18 @@ def _endpoint(
     function: Callable[..., Answer], parameters: list[inspect.Parameter], endings: Sequence[str], named: bool
 ) -> Callable[..., Response]:
     def answer(ending: str = "json", **given: Any) -> Response:
-        chosen = chosen_columns(ending, getattr(given.get("query"), "columns", None))
-        return answered(function(**given, most=FORMS[ending].most), ending, chosen)
+        return table_response(function, ending, given)
 
     listed = Annotated[Literal[tuple(endings)], Path(description="The format")]  # type: ignore[valid-type]
     ending = inspect.Parameter("ending", inspect.Parameter.KEYWORD_ONLY, annotation=listed)
     answer.__signature__ = inspect.Signature([*parameters, *([ending] if named else [])])  # type: ignore[attr-defined]
     return answer
+
+
+def table_response(function: Callable[..., Answer], ending: str, given: Mapping[str, Any]) -> Response:
+    """What a function makes of what it was given, in a format."""
+    chosen = chosen_columns(ending, getattr(given.get("query"), "columns", None))
+    return answered(function(**given, most=FORMS[ending].most), ending, chosen)
 
 
 def chosen_columns(ending: str, columns: str | None) -> list[str] | None:

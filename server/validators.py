@@ -62,8 +62,8 @@ def entity_tag(request: Request, opened: OpenStore) -> str:
         identity.size,
         identity.modified,
         program_version(),
-        request.url.path,
-        request.url.query,
+        request.scope["path"],
+        request.scope["query_string"],
         request.headers.get("accept", ""),
     )
     return f'W/"{hashlib.sha256(repr(parts).encode()).hexdigest()[:32]}"'

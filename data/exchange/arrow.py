@@ -1,7 +1,8 @@
 """Tables as an Arrow IPC stream: a record batch for each block, what the table says of itself in the schema.
 
-Texts are dictionaries of what occurs in the batch; numbers are as wide as their column. The stream may go through a
-pipe or a socket, and ``pyarrow.ipc.open_stream``, ``polars.read_ipc_stream`` and Arrow for JavaScript read it.
+Texts are dictionaries of what occurs in the batch, or little more; numbers are as wide as their column. The stream may
+go through a pipe or a socket, and ``pyarrow.ipc.open_stream``, ``polars.read_ipc_stream`` and Arrow for JavaScript read
+it.
 """
 
 from __future__ import annotations
@@ -16,10 +17,6 @@ from bi2scope.data.exchange.selection import Table
 
 COMMENTS_KEY = "bi2scope"
 """Key of the schema's metadata under which the comment lines stand, a line each."""
-
-
-FEW_WORDS = 256
-"""Words, such as chromosomes, of which all go along: leaving out those that do not occur would take longer."""
 
 
 def arrow_stream(table: Table) -> Iterator[bytes]:
@@ -55,11 +52,11 @@ def record_batch(block: Columns, comments: tuple[str, ...]) -> Any:
 
 
 def arrow_array(column: Column) -> Any:
-    """A column as an array of Arrow; texts as a dictionary of those that occur, or of all where these are few."""
+    """A column as an array of Arrow; texts as a dictionary, of those that occur unless all go along."""
     import pyarrow as pa
 
     if isinstance(column, Coded):
-        if len(column.words) <= FEW_WORDS:
+        if column.goes_whole():
             return pa.DictionaryArray.from_arrays(pa.array(column.codes), column.words.arrow, safe=False)
         used, codes = column.used()
         words = column.words.arrow if len(used) == len(column.words) else column.words.arrow.take(pa.array(used))

@@ -13,6 +13,9 @@ import pandas as pd
 
 Array = np.ndarray[Any, Any]
 
+FEW_WORDS = 256
+"""Words, such as chromosomes, of which all go along: leaving out those that do not occur would take longer."""
+
 
 @dataclass(frozen=True, eq=False)
 class Words:
@@ -22,9 +25,12 @@ class Words:
     ----------
     texts
         ``(n_words,)`` text.
+    together
+        Whether they belong to a few rows and may go along with those all, if some do not occur in the end.
     """
 
     texts: npt.NDArray[np.object_]
+    together: bool = False
 
     def __len__(self) -> int:
         return len(self.texts)
@@ -61,14 +67,23 @@ class Coded:
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
         return np.asarray(self.words.texts[self.codes], dtype=dtype)
 
-    def used(self) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.integer]]:
-        """Places of the words that occur, ascending, and the codes anew as places among these."""
-        occurs = np.zeros(len(self.words), dtype=bool)
-        occurs[self.codes] = True
-        places = np.flatnonzero(occurs)
-        renumbered = np.empty(len(self.words), dtype=code_type(len(self.words)))
-        renumbered[places] = np.arange(len(places), dtype=renumbered.dtype)
-        return places, renumbered[self.codes]
+    def used(self) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
+        """Places of the words that occur, by their first row, and the codes anew as places among these."""
+        from bi2scope.data.exchange.occurring import occurring
+
+        places, codes = occurring(self.codes, len(self.words))
+        return places, codes
+
+    def compact(self) -> Coded:
+        """The same texts with the words that occur alone, where there are more than a few."""
+        if len(self.words) <= FEW_WORDS:
+            return self
+        places, codes = self.used()
+        return Coded(codes, Words(self.words.texts[places], together=True))
+
+    def goes_whole(self) -> bool:
+        """Whether all words go along with the rows: they are few, or no more than the rows they belong to."""
+        return len(self.words) <= FEW_WORDS or (self.words.together and len(self.words) <= len(self))
 
 
 Column = Array | Coded
@@ -98,6 +113,9 @@ class Lazy(Mapping[str, Column]):
 
     def __len__(self) -> int:
         return len(self._makers)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._makers  # Mapping's own would make the column
 
     def only(self, names: Iterable[str]) -> Lazy:
         """Some of the columns, in the order of their names."""

@@ -60,6 +60,7 @@ class Places:
 
     def columns(self, gene: Ints, peak: Ints) -> Lazy:
         """Columns ``gene_id`` to ``distance_to_tss`` of pairs, from positions of genes and peaks of one length."""
+        gene, peak = gene.astype(np.intp, copy=False), peak.astype(np.intp, copy=False)  # once, not for each column
         own = {**picked(self.genes, gene), **picked(self.peaks, peak)}
         return Lazy({**own, "distance_to_tss": lambda: self.distance(gene, peak)})
 

@@ -167,10 +167,12 @@ class StoreReader:
         NotFoundError
             If there is no cell of that name; the nearest names are offered.
         """
-        position = self.cells.index.get_indexer(pd.Index([cell_id], dtype=object))[0]
-        if position < 0:
-            raise NotFoundError("cell", cell_id, self.cells.index)
-        return int(position)
+        try:
+            position = self.cells.index.get_loc(cell_id)
+        except KeyError:
+            raise NotFoundError("cell", cell_id, self.cells.index) from None
+        assert isinstance(position, int)  # names of cells differ
+        return position
 
     def cells_of(self, cell_type: str) -> npt.NDArray[np.intp]:
         """Positions of the cells of a type, ascending.
