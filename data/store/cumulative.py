@@ -21,8 +21,8 @@ from bi2scope.data.store.links import StoredLinks
 Sums = npt.NDArray[np.float64]
 WholeSums = npt.NDArray[np.int64]
 
-THREADS = min(os.cpu_count() or 1, 2)
-"""That read and add up: HDF5 reads for one thread at a time, and reading takes longer than adding up."""
+THREADS = min(os.cpu_count() or 1, 4)
+"""That read and add up: HDF5 hands out packed chunks to one thread at a time, which is a tenth of the work."""
 
 FEW_CELLS = 8
 """For each thread at least."""
@@ -82,8 +82,8 @@ class CumulativeScores:
 def cut_sums(links: StoredLinks, cells: Ints, n_peaks: int, cut: Cut) -> CutSums:
     """Sum the surviving links of some cells, peak by peak, from the links themselves.
 
-    Cells are read one after the other, in their order, and only as far as the cut's k; meanwhile a second thread adds
-    up. Memory does not depend on the number of cells.
+    A few threads share the cells, each of which is read only as far as the cut's k. Memory does not depend on the
+    number of cells.
 
     Raises
     ------

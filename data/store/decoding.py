@@ -71,13 +71,13 @@ def unrolled(n_links, step, depth):  # type: ignore[no-untyped-def]
     ``(n_stored,)`` rows and bits, and ``(n_rows,)`` bits of each row's last link up to the rank, 0 without one.
     """
     row, bits, last = np.empty(len(step), np.int32), np.empty(len(step), np.uint16), np.zeros(len(n_links), np.uint16)
-    rows, here = np.arange(len(n_links)).astype(np.int32), np.zeros(len(n_links), np.uint16)
+    rows, here, length = _first_rows(n_links)
     n_rows, shortest, at = len(n_links), 0, 0
     for rank in range(1, depth + 1):
         if shortest < rank:
-            n_rows, shortest = _reaching(n_links, rank, rows[:n_rows], here, last)
-        _step_down(step[at : at + n_rows], rank == 1, here[:n_rows], bits[at : at + n_rows])
-        row[at : at + n_rows] = rows[:n_rows]
+            n_rows, shortest = _reaching(rank, rows[:n_rows], here, length, last)
+        _step_down(step[at : at + n_rows], rank == 1, here[:n_rows])
+        row[at : at + n_rows], bits[at : at + n_rows] = rows[:n_rows], here[:n_rows]
         at += n_rows
     for i in range(n_rows):
         last[rows[i]] = here[i]
@@ -85,25 +85,29 @@ def unrolled(n_links, step, depth):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _reaching(n_links, rank, rows, here, last):  # type: ignore[no-untyped-def]
-    """Keep the rows that reach a rank, and their bits, in order; how many, and the links of the shortest."""
-    kept, shortest = 0, np.int64(1 << 30)
-    for i in range(len(rows)):
-        row = rows[i]
-        if n_links[row] >= rank:
-            rows[kept], here[kept] = row, here[i]
-            kept += 1
-            shortest = min(shortest, np.int64(n_links[row]))
-        else:
-            last[row] = here[i]
+def _first_rows(n_links):  # type: ignore[no-untyped-def]
+    """All rows, room for the bits of each, and its links; to be made shorter rank by rank."""
+    return np.arange(len(n_links)).astype(np.int32), np.zeros(len(n_links), np.uint16), n_links.astype(np.int32)
+
+
+@compiled
+def _reaching(rank, rows, here, length, last):  # type: ignore[no-untyped-def]
+    """Keep the rows that reach a rank, with their bits and lengths, in order; how many, and the shortest length."""
+    kept, shortest = 0, np.int32(1 << 30)
+    for i in range(len(rows)):  # without a branch on the length, which none could foretell
+        row, bits, links = rows[i], here[i], length[i]
+        rows[kept], here[kept], length[kept] = row, bits, links
+        last[row] = bits
+        there = links >= rank
+        kept += there
+        shortest = min(shortest, links if there else np.int32(1 << 30))
     return kept, shortest
 
 
 @compiled
-def _step_down(step, first, here, bits):  # type: ignore[no-untyped-def]
+def _step_down(step, first, here):  # type: ignore[no-untyped-def]
     for i in range(len(step)):
         here[i] = step[i] if first else here[i] - step[i]
-        bits[i] = here[i]
 
 
 @compiled
@@ -117,12 +121,13 @@ def whole_weight(exponential, denominator, uniform):  # type: ignore[no-untyped-
 @compiled
 def sound(cell, n_peaks):  # type: ignore[no-untyped-def]
     """Whether all links point to the cell's own peaks, and those to peaks of the data set."""
-    highest = np.int64(0)
+    highest, lowest_own, highest_own = np.uint32(0), np.int32(0), np.int32(-1)  # narrow: many at a time
     for peak in cell.planes[0]:
-        highest = max(highest, np.int64(peak))
+        highest = max(highest, np.uint32(peak))
     for own in cell.own_peaks:
-        if own < 0 or own >= n_peaks:
-            return False
+        lowest_own, highest_own = min(lowest_own, np.int32(own)), max(highest_own, np.int32(own))
+    if lowest_own < 0 or highest_own >= n_peaks:
+        return False
     return cell.planes.shape[1] == 0 or highest < len(cell.own_peaks)
 
 
@@ -166,22 +171,43 @@ def add_cell(cell, depth, cut, tables, total):  # type: ignore[no-untyped-def]
     """
     if not sound(cell, len(total)):
         return DAMAGED
-    (lowest, below, uniform), (whole_scores, exponentials) = cut, tables
-    peak, own_peaks = cell.planes[0], cell.own_peaks
-    row, bits, last = unrolled(cell.n_links, cell.planes[1], depth)
-    both, weight = np.zeros(len(own_peaks), np.uint64), np.zeros(len(own_peaks), np.int64)
-    for at in range(len(bits)):
-        both[peak[at]] += (ONE_LINK + whole_scores[bits[at]]) if bits[at] >= lowest else np.uint64(0)
-    for at in range(rank_starts(cell.n_links, min(depth, WEIGHTED_PER_ROW))[-1]):
-        if bits[at] >= lowest:
-            weight[peak[at]] += whole_weight(exponentials[bits[at]], cell.denominator[row[at]], uniform)
-    for i in range(len(own_peaks)):
-        of_peak = total[own_peaks[i]]
+    lowest, below, uniform = cut
+    n_own, n_links = len(cell.own_peaks), cell.n_links
+    both, weight, last = np.zeros(n_own, np.uint64), np.zeros(n_own, np.int64), np.zeros(len(n_links), np.uint16)
+    rows, here, length = _first_rows(n_links)
+    n_rows, shortest, at = len(n_links), 0, 0
+    for rank in range(1, depth + 1):
+        if shortest < rank:
+            n_rows, shortest = _reaching(rank, rows[:n_rows], here, length, last)
+        peak = cell.planes[0, at : at + n_rows]
+        _step_down(cell.planes[1, at : at + n_rows], rank == 1, here[:n_rows])
+        _add_scores(peak, here, lowest, tables[0], both)
+        if rank <= WEIGHTED_PER_ROW:
+            _add_weights(peak, (rows, here), (lowest, uniform), (tables[1], cell.denominator), weight)
+        at += n_rows
+    for i in range(n_rows):
+        last[rows[i]] = here[i]
+    for i in range(n_own):
+        of_peak = total[cell.own_peaks[i]]
         of_peak[0] += np.int64(both[i] >> _SHIFT)
         of_peak[1] += np.int64(both[i] & _SCORE)
         of_peak[2] += weight[i]
         of_peak[3] += 1
     return last_cut(cell, last, below)
+
+
+@compiled
+def _add_scores(peak, here, lowest, whole_scores, both):  # type: ignore[no-untyped-def]
+    for i in range(len(peak)):
+        both[peak[i]] += (ONE_LINK + whole_scores[here[i]]) if here[i] >= lowest else np.uint64(0)
+
+
+@compiled
+def _add_weights(peak, links, cut, tables, weight):  # type: ignore[no-untyped-def]
+    (rows, here), (lowest, uniform), (exponentials, denominator) = links, cut, tables
+    for i in range(len(peak)):
+        if here[i] >= lowest:
+            weight[peak[i]] += whole_weight(exponentials[here[i]], denominator[rows[i]], uniform)
 
 
 @compiled
@@ -208,3 +234,12 @@ def by_row(cell, depth):  # type: ignore[no-untyped-def]
             to += 1
         offset[row + 1] = to
     return offset, found, bits, True
+
+
+@compiled
+def looked_up(table, bits):  # type: ignore[no-untyped-def]
+    """``(n_links,)`` what a table of 65,536 has for each link's bits."""
+    found = np.empty(len(bits), table.dtype)
+    for at in range(len(bits)):
+        found[at] = table[bits[at]]
+    return found

@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from bi2scope.data.attention import FLOOR, AttentionKind, CellAttention, Floats, Ints
 from bi2scope.data.store import halves, schema
+from bi2scope.data.store.chunks import CellChunks
 
 
 class StoredCounts:
@@ -116,7 +117,7 @@ class StoredLinks:
     ) -> None:
         self.n_links: npt.NDArray[np.int64] = group[schema.N_LINKS][:]
         self.depth: npt.NDArray[np.int64] = group[schema.DEPTH][:].astype(np.int64)
-        self._link, self._row = group[schema.LINK], group[schema.ROW]
+        self._link, self._row = CellChunks(group[schema.LINK]), group[schema.ROW]
         self._rna, self._atac, self.kind = rna, atac, kind
         self.floor = floor
 
@@ -139,7 +140,7 @@ class StoredLinks:
             gene=self._rna.indices(cell, cell + 1).astype(np.int32, copy=False),
             row_start=row_start,
             peak=peak,
-            logit=halves.logits()[bits],
+            logit=decoding.looked_up(halves.logits(), bits),
             n_above=stored.n_above,
             denominator=stored.denominator,
             kind=self.kind,
@@ -160,7 +161,7 @@ class StoredLinks:
         depth = int(self.depth[cell]) if top_k is None else min(int(self.depth[cell]), top_k)
         whole = depth == self.depth[cell]
         n_stored = int(self.n_links[cell]) if whole else int(np.minimum(n_links, depth).sum(dtype=np.int64))
-        planes = self._link[cell, :, :n_stored] if n_stored else np.zeros((2, 0), dtype=np.uint16)
+        planes = self._link.planes(cell, n_stored) if n_stored else np.zeros((2, 0), dtype=np.uint16)
         if planes.shape != (2, n_stored):
             raise ValueError("it has fewer links than its rows say")
         return StoredCell(planes, n_links, n_above, denominator, self._own_peaks(cell)), depth
@@ -197,7 +198,7 @@ class StoredLinks:
         stored = int(np.minimum(n_links, depth).sum(dtype=np.int64))
         if not stored:
             return np.zeros(shape, dtype=np.uint16)
-        planes: Ints = self._link[cell, :, :stored]
+        planes: Ints = self._link.planes(cell, stored)
         if stored < depth * len(n_links):
             kept, matrices = np.arange(depth)[:, None] < n_links, np.zeros(shape, dtype=planes.dtype)
             matrices[0][kept], matrices[1][kept] = planes

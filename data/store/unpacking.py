@@ -1,0 +1,131 @@
+"""Packed chunks of the store, verified and unpacked without the interpreter's lock, compiled by numba.
+
+A chunk is the sizes of the unpacked chunk (8 bytes) and of a block (4 bytes), both big-endian; each block, as the size
+of what follows (4 bytes, big-endian) and LZ4; what does not fill eight elements as it is; and Fletcher32 of all that,
+which HDF5 adds. The blocks are unpacked by the library that packed them; only a chunk that fits its checksum, and whose
+sizes fit one another, is given to it, so that it cannot be led beyond the chunk. To be imported where it is used.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from llvmlite import ir  # type: ignore[import-untyped]
+from numba import types
+from numba.extending import intrinsic
+
+from bi2scope.data.store.decoding import compiled
+
+_HEADER, _CHECKSUM = 12, 4
+"""Bytes before and after what is packed."""
+
+_MODULUS = np.uint64(65535)
+_WORDS = 1 << 8
+"""16-bit words whose sum, each weighted by its place from the end, fits 32 bits."""
+
+
+def _call_address(typing_context, function, source, target, n, size, block):  # type: ignore[no-untyped-def]
+    """Call the C function at an address: so compiled code can be kept on disk, where addresses change."""
+    whole = ir.IntType(64)
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        pointer = builder.inttoptr(arguments[0], ir.FunctionType(whole, [whole] * 5).as_pointer())
+        return builder.call(pointer, arguments[1:])
+
+    return types.int64(*[types.int64] * 6), generate
+
+
+_call: Any = intrinsic(_call_address)
+
+
+@compiled
+def unpack_planes(function, packed, bounds, room, out):  # type: ignore[no-untyped-def]
+    """Unpack consecutive chunks of one cell.
+
+    Parameters
+    ----------
+    function
+        Address of ``bshuf_decompress_lz4``, which takes: the blocks, room for the chunk, its elements, the bytes of
+        one, and the elements of a block; and gives the bytes that it took.
+    packed
+        ``(n_bytes,)`` uint8, the chunks as they lie in the file.
+    bounds
+        ``(n_chunks, 2)`` where each starts, at an even place, and ends.
+    room
+        ``(n_planes, chunk)`` for one chunk.
+    out
+        ``(n_planes, width)`` to fill; the last chunk may reach beyond.
+
+    Returns
+    -------
+    Whether all of them were sound.
+    """
+    size, chunk = room.itemsize, room.shape[1]
+    for i in range(len(bounds)):
+        here = packed[bounds[i, 0] : bounds[i, 1]]
+        block = _elements_of_block(here, room.size * size, size)
+        if block == 0:
+            return False
+        source, target = np.int64(here.ctypes.data) + _HEADER, np.int64(room.ctypes.data)
+        if _call(function, source, target, room.size, size, block) != len(here) - _HEADER - _CHECKSUM:
+            return False
+        n = min(chunk, out.shape[1] - i * chunk)
+        for plane in range(out.shape[0]):
+            out[plane, i * chunk : i * chunk + n] = room[plane, :n]
+    return True
+
+
+@compiled
+def _elements_of_block(packed, n_bytes, size):  # type: ignore[no-untyped-def]
+    """Elements that were shuffled together; 0 if the chunk misses its checksum or its sizes do not fit one another.
+
+    Parameters
+    ----------
+    packed
+        ``(n,)`` uint8, the chunk as it lies in the file.
+    n_bytes, size
+        Bytes of the unpacked chunk, and of an element.
+    """
+    end = len(packed) - _CHECKSUM
+    if end < _HEADER or not _fits_checksum(packed, end) or _number(packed, 0, 8) != n_bytes:
+        return 0
+    block, n, at = _number(packed, 8, 4) // size, n_bytes // size, _HEADER
+    if block == 0 or block % 8:
+        return 0
+    for _ in range(n // block + (n % block >= 8)):
+        if at + 4 > end:
+            return 0
+        at += 4 + _number(packed, at, 4)
+    return block if at + n % 8 * size == end else 0
+
+
+@compiled
+def _number(packed, at, length):  # type: ignore[no-untyped-def]
+    number = np.int64(0)
+    for i in range(at, at + length):
+        number = (number << 8) | np.int64(packed[i])
+    return number
+
+
+@compiled
+def _fits_checksum(packed, end):  # type: ignore[no-untyped-def]
+    """Fletcher's checksum of big-endian 16-bit words, an odd last byte taken as the higher half of one."""
+    first, second = np.uint64(0), np.uint64(0)
+    words = packed[: end - end % 2].view(np.uint16)
+    for start in range(0, len(words), _WORDS):
+        here = words[start : start + _WORDS]
+        n = len(here)
+        plain, weighted = np.uint32(0), np.uint32(0)
+        for i in range(n):
+            value = np.uint32(np.uint16(here[i] << 8) | np.uint16(here[i] >> 8))
+            plain = np.uint32(plain + value)
+            weighted = np.uint32(weighted + np.uint32(value * np.uint32(n - i)))
+        second = (second + np.uint64(n) * first + np.uint64(weighted)) % _MODULUS
+        first = (first + np.uint64(plain)) % _MODULUS
+    if end % 2:
+        first = (first + np.uint64(packed[end - 1]) * np.uint64(256)) % _MODULUS
+        second = (second + first) % _MODULUS
+    stored_first = np.uint64(packed[end]) | np.uint64(packed[end + 1]) << np.uint64(8)
+    stored_second = np.uint64(packed[end + 2]) | np.uint64(packed[end + 3]) << np.uint64(8)
+    return first == stored_first % _MODULUS and second == stored_second % _MODULUS
