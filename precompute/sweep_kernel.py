@@ -14,7 +14,7 @@ from __future__ import annotations
 import numba
 import numpy as np
 
-from bi2scope.precompute.sweep_bits import WIDTH, bits_above, lowest, number
+from bi2scope.data.bits import WIDTH, bits_above, lowest, number
 
 _SAMPLE = 256
 """Static logits of a gene that tell where its highest links begin."""

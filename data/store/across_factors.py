@@ -13,6 +13,7 @@ whose logits agree to float32 rounding may trade ranks, at rank k_max and at the
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -144,7 +145,12 @@ class _Place:
     def scaled(self, count: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """Counts as the model reads them, float32; raw ones of a byte stay as they are."""
         factors = self._recompute.factors
-        return count if factors.counts == "raw" and count.itemsize == 1 else factors.scaled(count.astype(np.float32))
+        if count.dtype.kind == "f":
+            return factors.scaled(count)
+        if factors.counts == "raw" and count.itemsize == 1:
+            return count
+        highest = int(count.max(initial=0))
+        return np.take(factors.scaled(np.arange(highest + 1, dtype=np.float32)), count)
 
     def asked_for(self, cells: Ints) -> npt.NDArray[np.bool_]:
         """Mask of cells of the type."""
@@ -221,6 +227,17 @@ class _PeakInCells:
         known = np.isin(holder, cells)
         self._at, holder = at[known], holder[known]
         self.present: Ints = np.searchsorted(cells, holder)
+        self._spread = np.float32(np.ptp(open_peaks.count) if len(open_peaks.count) else 0)
+
+    @functools.cached_property
+    def _bits(self) -> tuple[npt.NDArray[np.uint64], Ints]:
+        """Open peaks of the cells that have the peak."""
+        from bi2scope.data.store.across_kernel import open_bits
+
+        number, start = self._cells[self.present] - self._cells[0], self._open.start
+        n_peaks = self._place.peaks.stop - self._place.peaks.start
+        bits, place = open_bits(start[number], start[number + 1], self._open.position, n_peaks)
+        return bits, place
 
     def links(self, asked: Asked, last: Ints | None) -> Iterator[Columns]:
         """Cell, gene of the chromosome, rank and logit of the links to the peak, gene by gene."""
@@ -258,14 +275,14 @@ class _PeakInCells:
         static = place.static(genes + first_gene)
         start = np.append(rows.start[genes], own.stop) - own.start
         rank, logit = np.empty(own.stop - own.start, np.int64), np.empty(own.stop - own.start, np.float32)
-        number = self._cells[self.present] - self._cells[0]
-        of_cells = self._open.start[number], self._open.start[number + 1], self._at
         per_count, (cell, count) = place.by_peak_count[genes + first_gene], (rows.position[own], rows.count[own])
+
+        of_cells, peaks = (self._at, *self._bits), (self._open.count, self._spread)
 
         def share(low: int, high: int) -> None:
             of_genes = low, high, static, per_count, start, cell, count
             peak = self._peak, place.by_gene_count, place.both
-            ranks_of_peak(of_genes, peak, of_cells, (self._open.position, self._open.count), (rank, logit))
+            ranks_of_peak(of_genes, peak, of_cells, peaks, (rank, logit))
 
         _in_halves(share, np.diff(start) * (len(self._open.position) // len(self._cells)))
         above = logit > 0

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from bi2scope.data.bits import WIDTH, bits_above, lowest, number
 from bi2scope.data.store.decoding import compiled
 
 _LAST = 2**31 - 1
@@ -139,8 +140,38 @@ def rows_of_peak(peak, genes, cells, least, rows):  # type: ignore[no-untyped-de
 
 
 @compiled
+def open_bits(start, stop, position, n_peaks):  # type: ignore[no-untyped-def]
+    """The open peaks of some cells as bits, and where to find the rest of what is known of them.
+
+    Parameters
+    ----------
+    start, stop, position
+        Of each cell where its open peaks start and stop; and their positions on the chromosome, ascending in a cell.
+    n_peaks
+        Peaks of the chromosome.
+
+    Returns
+    -------
+    ``(n_cells, n_words)`` uint64 bits, and of each word the place of the first open peak in it or after it.
+    """
+    n_words = (n_peaks + 63) // 64
+    bits, first = np.zeros((len(start), n_words), np.uint64), np.empty((len(start), n_words), np.int32)
+    for cell in range(len(start)):
+        of_cell, n = bits[cell], np.int32(start[cell])
+        for peak in position[start[cell] : stop[cell]]:
+            of_cell[peak >> 6] |= np.uint64(1) << np.uint64(peak & 63)
+        for word in range(n_words):
+            first[cell, word] = n
+            n += number(of_cell[word])
+    return bits, first
+
+
+@compiled
 def ranks_of_peak(genes, peak, cells, peaks, found):  # type: ignore[no-untyped-def]
     """Rank one peak among the open peaks of the cell, in every row of some genes.
+
+    Of each gene the peaks are found first whose logit may reach that of the peak at all. They are few if it is among
+    the highest, and are compared in the cells where they are open.
 
     Parameters
     ----------
@@ -151,49 +182,55 @@ def ranks_of_peak(genes, peak, cells, peaks, found):  # type: ignore[no-untyped-
         Position on the chromosome; ``(n_peaks,)`` what each peak adds per count of a gene; and, per count of a peak,
         what is added for each count of the gene.
     cells
-        Start and stop of each cell's open peaks, and the place of the peak among them.
+        Of each cell the place of the peak among the open peaks; and what :func:`open_bits` gives.
     peaks
-        As in :func:`highest_of_gene`.
+        Counts of the open peaks, and by how much they differ at most.
     found
         To fill, row by row: the rank and the logit.
     """
     first, last, static, per_peak_count, row_start, row_cell, row_count = genes
     own, per_gene_count, per_both = peak
-    start, stop, at = cells
-    position, count = peaks
+    at, bits, place = cells
+    count, spread = peaks
     rank, logit = found
-    of_count = np.empty(static.shape[1], np.float32)
+    rival, highest = np.empty(bits.shape[1], np.uint64), np.full(64 * bits.shape[1], -np.inf, np.float32)
     for gene in range(first, last):
-        low, high = row_start[gene], row_start[gene + 1]
-        of_gene, x = static[gene], np.float32(-1)
-        for row in np.argsort(row_count[low:high]) + low:  # rows of one count share a row of logits
-            if row_count[row] != x:
-                x = row_count[row]
-                for j in range(len(of_count)):
-                    of_count[j] = of_gene[j] + x * per_gene_count[j]
-            cell = row_cell[row]
-            begin, here, end = start[cell], at[cell], stop[cell]
-            per_count = per_peak_count[gene] + x * per_both
-            z = of_count[own] + np.float32(count[here]) * per_count
-            before = _n_reaching(of_count, position[begin:here], count[begin:here], per_count, z)
-            after = _n_higher(of_count, position[here + 1 : end], count[here + 1 : end], per_count, z)
-            rank[row], logit[row] = 1 + before + after, z
+        rows = row_start[gene], row_start[gene + 1]
+        if rows[0] == rows[1]:
+            continue
+        of_gene, of_count = static[gene], (per_peak_count[gene], per_both)
+        _find_rivals(of_gene, (own, per_gene_count), row_count[rows[0] : rows[1]], (*of_count, spread), highest, rival)
+        for row in range(rows[0], rows[1]):
+            x, cell = row_count[row], row_cell[row]
+            per_count = of_count[0] + x * of_count[1]
+            z = (of_gene[own] + x * per_gene_count[own]) + np.float32(count[at[cell]]) * per_count
+            higher = 0
+            for word in range(len(rival)):
+                here = bits[cell, word]
+                both = here & rival[word]
+                while both:
+                    bit = lowest(both)
+                    j, below = 64 * word + bit, here & ((np.uint64(1) << np.uint64(bit)) - np.uint64(1))
+                    other = np.float32(count[place[cell, word] + number(below)]) * per_count
+                    other = (of_gene[j] + x * per_gene_count[j]) + other
+                    higher += other > z or (other == z and j < own)
+                    both &= both - np.uint64(1)
+            rank[row], logit[row] = 1 + higher, z
 
 
 @compiled
-def _n_higher(of_count, position, count, per_count, z):  # type: ignore[no-untyped-def]
-    higher = np.int32(0)
-    for j in range(len(position)):
-        higher += np.int32(of_count[position[j]] + np.float32(count[j]) * per_count > z)
-    return higher
-
-
-@compiled
-def _n_reaching(of_count, position, count, per_count, z):  # type: ignore[no-untyped-def]
-    reaching = np.int32(0)
-    for j in range(len(position)):
-        reaching += np.int32(of_count[position[j]] + np.float32(count[j]) * per_count >= z)
-    return reaching
+def _find_rivals(of_gene, peak, counts, per_peak_count, highest, rival):  # type: ignore[no-untyped-def]
+    """Bits of the peaks whose logit may reach that of a peak in a cell with one of the counts of the gene."""
+    (own, per_gene_count), (of_one, of_both, spread) = peak, per_peak_count
+    least, most = np.float32(counts.min()), np.float32(counts.max())
+    reach = spread * max(abs(of_one + least * of_both), abs(of_one + most * of_both))
+    reach += np.float32(1e-5) * (abs(of_gene[own]) + most * abs(per_gene_count[own]) + reach + np.float32(1))
+    for j in range(len(of_gene)):
+        by_count = per_gene_count[j] - per_gene_count[own]
+        highest[j] = of_gene[j] + max(least * by_count, most * by_count)
+    for word in range(len(rival)):
+        upper = bits_above(highest, 64 * word + WIDTH, of_gene[own] - reach) << np.uint64(WIDTH)
+        rival[word] = bits_above(highest, 64 * word, of_gene[own] - reach) | upper
 
 
 @compiled

@@ -1,7 +1,7 @@
 import numba
 import numpy as np
 
-from bi2scope.precompute.sweep_bits import WIDTH, bits_above, lowest, number
+from bi2scope.data.bits import WIDTH, bits_above, lowest, number
 
 
 @numba.njit
