@@ -20,7 +20,6 @@ from typing import Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import expit
 
 from bi2scope.data.errors import ConfigurationError
 
@@ -49,6 +48,8 @@ def attention_kind(name: str) -> AttentionKind:
 
 def score_of(logit: Floats) -> Floats:
     """Score ``s = sigmoid(z)`` of logits, in float32 whatever the precision given."""
+    from scipy.special import expit  # as long to load as numpy itself, and not wanted to start a service
+
     score: Floats = expit(np.asarray(logit, dtype=np.float32))
     return score
 

@@ -9,11 +9,14 @@ from __future__ import annotations
 import functools
 import hashlib
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy import sparse
+
+if TYPE_CHECKING:
+    from scipy import sparse
 
 GENE_ATTRIBUTES = ("means", "variances_norm", "highly_variable")
 """Columns of the genes that the model reads beside the strand (scanpy's ``seurat_v3`` names)."""

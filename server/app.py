@@ -120,7 +120,7 @@ router = APIRouter(responses=REFUSALS)
 @router.get("/health", response_model=Health)
 def get_health(catalogue: Served) -> Response:
     """Whether the service is up and its store can be read."""
-    catalogue.warm_up()
+    catalogue.probe()
     return json(Health(version=program_version()))
 
 

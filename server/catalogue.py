@@ -161,6 +161,21 @@ class Catalogue:
             if asked >= there:
                 raise NotFoundError(kind, str(asked), [str(number) for number in range(there)])
 
+    def probe(self) -> None:
+        """Read one cell as it lies in the file, to see that the file can be read; takes a millisecond from the start.
+
+        Raises
+        ------
+        StoreDamagedError
+            If it cannot.
+        """
+        from bi2scope.data.store.opening import intact
+
+        if self.n_cells:
+            self.reader.graph(0)
+            with intact(self.reader.path, "the links of cell 0"):
+                self.reader.stored_links(0, 0).stored(0)
+
     def warm_up(self) -> None:
         """Read one cell and index the genes, so that the first request does not wait for it."""
         if len(self.reader.cells):
@@ -193,7 +208,7 @@ def _bounds(chrom: Texts, names: list[str]) -> Ints:
 
 
 def _texts(values: pd.Index | pd.Series) -> Texts:
-    return np.array([str(value) for value in values], dtype=object)
+    return values.to_numpy(dtype=object)
 
 
 def _bare(chromosome: str) -> str:

@@ -23,7 +23,7 @@ def loaded_after(statement: str) -> set[str]:
         ("import bi2scope.cli", {"torch", "fastapi", "dash", "anndata", "pandas", "numpy", "h5py", "scanpy"}),
         ("import bi2scope.data.readers", {"torch", "fastapi", "dash", "scanpy"}),
         ("import bi2scope.data.store.reader", {"torch", "fastapi", "dash", "scanpy"}),
-        ("import bi2scope.server.app", {"torch", "dash", "scanpy", "torch_geometric"}),
+        ("import bi2scope.server.app", {"torch", "dash", "anndata", "scipy", "sklearn", "numba"}),
         ("import bi2scope.dashboard.app", {"torch", "h5py", "anndata", "scanpy"}),
         ("import bi2scope.precompute.build", {"fastapi", "dash", "uvicorn"}),
     ],

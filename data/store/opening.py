@@ -15,7 +15,7 @@ import pandas as pd
 from bi2scope.data.errors import StoreDamagedError, StoreError, StoreFormatError
 from bi2scope.data.factors import Factors
 from bi2scope.data.store import schema
-from bi2scope.data.store.tables import text_of
+from bi2scope.data.store.tables import read_columns, text_of
 
 TABLE_COLUMNS = {
     schema.CELLS: schema.CELL_COLUMNS,
@@ -73,10 +73,8 @@ def _plain(value: Any) -> Any:
 
 def read_table(path: Path, file: h5py.File, key: str) -> pd.DataFrame:
     """The table of cells, genes or peaks."""
-    from anndata.io import read_elem
-
     with intact(path, key):
-        table: pd.DataFrame = read_elem(file[key])
+        table = read_columns(file[key])
         columns = TABLE_COLUMNS[key]
         further = {schema.CELLS: set(table.columns), schema.PEAKS: {schema.GC_COLUMN}}.get(key, set())
         more = [name for name in table.columns if name in further and name not in columns]

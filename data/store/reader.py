@@ -168,11 +168,9 @@ class StoreReader:
             If there is no cell of that name; the nearest names are offered.
         """
         try:
-            position = self.cells.index.get_loc(cell_id)
+            return int(self.cells.index.get_loc(cell_id))  # type: ignore[arg-type]  # one place: names differ
         except KeyError:
             raise NotFoundError("cell", cell_id, self.cells.index) from None
-        assert isinstance(position, int)  # names of cells differ
-        return position
 
     def cells_of(self, cell_type: str) -> npt.NDArray[np.intp]:
         """Positions of the cells of a type, ascending.

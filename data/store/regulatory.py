@@ -9,12 +9,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import h5py
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy import sparse
 
 from bi2scope.data.attention import Cut, Ints
 from bi2scope.data.multiome import Multiome
@@ -23,6 +23,9 @@ from bi2scope.data.store.growing import GrowingArray
 from bi2scope.data.store.opening import intact
 from bi2scope.data.store.pairs import PairSources, linked_pairs
 from bi2scope.data.store.tables import write_array
+
+if TYPE_CHECKING:
+    from scipy import sparse
 
 PAIR_CHUNK = 1 << 14
 

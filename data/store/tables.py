@@ -69,6 +69,31 @@ def write_table(file: h5py.File, key: str, table: pd.DataFrame) -> None:
             write_array(group, str(name), column.to_numpy() if _plain(column) else _texts(column))
 
 
+def read_columns(group: h5py.Group) -> pd.DataFrame:
+    """A table as :func:`write_table` wrote it.
+
+    What is encoded otherwise, as another program may have done it, is read by anndata, which takes as long to load as
+    all else that a service loads.
+    """
+    index = text_of(group.attrs["_index"])
+    columns = {text_of(name): _read(group[text_of(name)]) for name in group.attrs["column-order"]}
+    return pd.DataFrame(columns, index=pd.Index(_read(group[index]), name=index))
+
+
+def _read(element: h5py.Group | h5py.Dataset) -> Any:
+    kind, is_array = text_of(element.attrs["encoding-type"]), isinstance(element, h5py.Dataset)
+    if kind == "categorical" and not is_array:
+        categories, ordered = _read(element["categories"]), bool(element.attrs["ordered"])
+        return pd.Categorical.from_codes(_read(element["codes"]), categories, ordered=ordered)
+    if kind == "string-array" and is_array and element.dtype.kind == "S":
+        return np.array([text.decode() for text in element[:].tolist()], dtype=object)
+    if kind == "array" and is_array and element.dtype.kind in "biuf":
+        return element[:]
+    from anndata.io import read_elem
+
+    return read_elem(element)
+
+
 def _write_categories(group: h5py.Group, key: str, column: Any) -> None:
     inside = group.create_group(key)
     _encode(inside, "categorical", "0.2.0")

@@ -9,18 +9,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import h5py
 import numpy as np
 import numpy.typing as npt
-from scipy import sparse
 
 from bi2scope.data.attention import Ints
 from bi2scope.data.multiome import Multiome
 from bi2scope.data.store import schema
 from bi2scope.data.store.growing import GrowingArray
 from bi2scope.data.store.tables import COMPRESSED, LARGEST_CHUNK, write_array
+
+if TYPE_CHECKING:
+    from scipy import sparse
 
 GENE_CHUNK, PEAK_CHUNK = 1 << 14, LARGEST_CHUNK
 """Entries of a chunk: one gene of a type reaches over one or two, a type's cells on a chromosome over many."""
@@ -109,6 +111,8 @@ def _joined(values: Array, runs: list[slice]) -> Array:
 
 
 def _write_rna(group: h5py.Group, rna: _Pieces, order: CellOrder) -> None:
+    from scipy import sparse
+
     n_types, n_genes = len(order.type_start) - 1, int(rna.bounds[-1])
     largest = int(np.diff(order.type_start).max(initial=0))
     cell = GrowingArray(group, "cell", schema.position_dtype(largest), GENE_CHUNK)

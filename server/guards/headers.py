@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 FIXED = {
@@ -46,16 +45,16 @@ class SafeHeaders:
 
     def __init__(self, app: ASGIApp, scripts: Sequence[str] = ()) -> None:
         self.app = app
-        self.added = {**FIXED, "Content-Security-Policy": content_policy(scripts)}
+        added = {**FIXED, "Content-Security-Policy": content_policy(scripts)}
+        self.added = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in added.items()]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, and add to the head of its answer."""
 
         async def with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in self.added.items():
-                    headers.setdefault(name, value)
+                given = {name for name, _ in message["headers"]}
+                message["headers"] = [*message["headers"], *(each for each in self.added if each[0] not in given)]
             await send(message)
 
         await self.app(scope, receive, with_headers if scope["type"] == "http" else send)
