@@ -126,7 +126,7 @@ def colouring_control(chosen: Colouring) -> dmc.Group:
     return dmc.Group([dmc.Text("Colour", size="sm", c="dimmed"), choice], gap="xs", justify="flex-end")
 
 
-def the_map() -> dcc.Graph:
+def the_map() -> html.Div:
     """The empty map; its figure comes with the first answer."""
     return graph(ids.HEATMAP, "gene-peak-map", clear_on_unhover=True, style={"height": MAP_HEIGHT})
 

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 from typing import Any, TypeAlias
 
-from dash import dcc
+from dash import dcc, html
 from dash.development.base_component import Component
 
 from bi2scope.dashboard.figures.style import graph_config
 
 Part: TypeAlias = Component | str | None
 Parts: TypeAlias = list[Part]
+
+FILE_FORMS = {
+    "csv": "CSV: the numbers that it draws",
+    "svg": "SVG, 180 mm wide at most",
+    "png": "PNG at 300 dots per inch, 180 mm wide at most",
+}
+"""What a figure can be saved as, and what that is."""
 
 
 def aria(**named: str) -> dict[str, Any]:
@@ -37,10 +44,21 @@ def busy(children: Part, name: str, awaited: str = "figure") -> dcc.Loading:
     )
 
 
-def graph(name: str, file_name: str, *, wheel: bool = True, mode_bar: bool = True, **rest: Any) -> dcc.Graph:
-    """A graph whose pictures are saved as ``file_name``; ``wheel`` lets the mouse wheel zoom."""
-    config: Any = graph_config(file_name, wheel=wheel) | ({} if mode_bar else {"displayModeBar": False})
-    return dcc.Graph(id=name, config=config, figure=nothing_yet(), **rest)
+def graph(name: str, file_name: str, *, wheel: bool = True, mode_bar: bool = True, **rest: Any) -> html.Div:
+    """A graph with its buttons for files, which are named after ``file_name``; ``wheel`` lets the mouse wheel zoom."""
+    config: Any = graph_config(wheel=wheel) | ({} if mode_bar else {"displayModeBar": False})
+    return with_files(dcc.Graph(id=name, config=config, figure=nothing_yet(), **rest), name, file_name)
+
+
+def with_files(drawn: dcc.Graph, name: str, file_name: str) -> html.Div:
+    """A graph and under it the buttons that save it; ``assets/saving.js`` acts on them."""
+    called = file_name.replace("-", " ")
+    buttons: Parts = []
+    for form, meaning in FILE_FORMS.items():
+        given: dict[str, Any] = {"data-save": form, "data-figure": name, "data-name": file_name}
+        given |= aria(label=f"Save the {called} as {form.upper()}")
+        buttons.append(html.Button(form.upper(), type="button", title=f"Save the {called} as {meaning}", **given))
+    return html.Div([drawn, html.Div(buttons, className="figure-files")], className="figure")
 
 
 def candidates_text(max_distance: int | None) -> str:

@@ -18,6 +18,7 @@ HELP = "help"
 HELP_BUTTON = "help-button"
 STORE = "store"
 ZOOMED = "zoomed"
+ORIGIN = "origin"
 
 # the two cuts, shared by all views
 THRESHOLD = "threshold"

@@ -14,7 +14,7 @@ from bi2scope.dashboard.address import Shown, gene_links_file, gene_peaks_file, 
 from bi2scope.dashboard.arcs import MOST_LISTED, Arc, Arcs, Place, Sight
 from bi2scope.dashboard.cell import cell_options
 from bi2scope.dashboard.client import Cut, quoted
-from bi2scope.dashboard.components import Parts, aria, busy, graph
+from bi2scope.dashboard.components import Parts, aria, busy, graph, with_files
 from bi2scope.dashboard.controls import csv_link, truncated_note
 from bi2scope.dashboard.figures.locus import QUANTITIES, height_title
 from bi2scope.dashboard.figures.style import graph_config
@@ -357,7 +357,7 @@ def why_panel(why: Why, figure: Any, of_best: bool, n_cells: int) -> Parts:
     """One link taken apart: counts, score, rank, the terms of its logit, its rivals."""
     where = f", where its logit is highest of {n_cells:,} cells" if of_best and n_cells > 1 else ""
     terms = ", ".join(f"{meaning} {round(getattr(why, name), 2) + 0.0:+.2f}" for name, meaning in TERMS.items())
-    config: Any = graph_config("why-this-link")
+    config: Any = graph_config()
     counts = "" if why.counts == "raw" else f" (read as {why.counts})"
     return [
         html.H3(f"Why {why.gene_name} – {why.peak}"),
@@ -372,7 +372,7 @@ def why_panel(why: Why, figure: Any, of_best: bool, n_cells: int) -> Parts:
             ],
             className="numbers",
         ),
-        dcc.Graph(figure=figure, config=config),
+        with_files(dcc.Graph(figure=figure, config=config), "why", "why-this-link"),
         html.P(
             f"Logit {why.logit:.2f} = {terms}. Pale bars: the peaks beside it in the gene's row.", className="caption"
         ),

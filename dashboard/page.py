@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,6 +13,7 @@ from bi2scope.dashboard import cell, celltype, ids, locus, overview, tf
 from bi2scope.dashboard.address import VIEWS, Shown, View, missing
 from bi2scope.dashboard.components import Parts, aria
 from bi2scope.dashboard.controls import cut_controls
+from bi2scope.dashboard.figures.style import as_light
 from bi2scope.dashboard.header import header, reliability_warning
 from bi2scope.dashboard.keys import keys_list
 from bi2scope.dashboard.notices import address_notes
@@ -106,6 +108,7 @@ def page(
         [
             html.A("Skip to the content", href="#content", className="skip"),
             keys_list(),
+            origin(dataset),
             dcc.Store(id=ids.ZOOMED, data={"view": shown.view, "window": shown.window, "span": shown.span}),
             dmc.AppShellHeader(header(dataset, shown.view, stores)),
             dmc.AppShellNavbar(
@@ -137,6 +140,21 @@ def page(
         padding="md",
         transitionDuration=0,
     )
+
+
+def origin(dataset: DatasetInfo) -> html.Div:
+    """What files that the browser makes say of themselves, and how it colours what they show."""
+    lines = [
+        f"bi2scope {dataset.version}",
+        f"data set: {dataset.name}, SHA-256 {dataset.dataset_digest}",
+        f"model: SHA-256 {dataset.model_digest}",
+    ]
+    given: dict[str, Any] = {
+        "data-name": dataset.name,
+        "data-lines": json.dumps(lines),
+        "data-colours": json.dumps(as_light()),
+    }
+    return html.Div(id=ids.ORIGIN, hidden=True, **given)
 
 
 def navbar(view: View) -> dict[str, Any]:

@@ -223,11 +223,20 @@
     if (dash.callback_context.triggered_id && depth() > 0) window.history.back();
   };
 
+  /* The address of what is shown now. */
+  page.address = function () {
+    if (state) { clearTimeout(writing); write(); }
+    return window.location.href;
+  };
+
+  page.say = function (text) {
+    set("said", { children: text });
+    setTimeout(() => set("said", { children: "" }), 2500);
+  };
+
   page.copyLink = function (clicks) {
     if (!clicks) return dash.no_update;
-    if (state) { clearTimeout(writing); write(); }
-    const address = window.location.href;
-    const done = (said) => { set("said", { children: said }); setTimeout(() => set("said", { children: "" }), 2500); };
+    const address = page.address(), done = page.say;
     const byHand = function () {
       const box = document.createElement("textarea");
       box.value = address;

@@ -203,4 +203,12 @@
       return [true, point.bbox, side, element("Div", [head, element("Table", element("Tbody", lines))])];
     },
   });
+
+  /* The links that the figure draws, for its CSV: those of the table, which its arcs stand for. */
+  own.rowsOf = own.rowsOf || {};
+  own.rowsOf["locus-figure"] = function () {
+    const rows = window.dash_component_api.getLayout("locus-table").props.rowData || [];
+    const names = rows.length ? Object.keys(rows[0]).filter((name) => name !== "key") : ["gene_id", "peak"];
+    return { names: names, rows: rows.map((row) => names.map((name) => row[name])), notes: ["the links of the table"] };
+  };
 })();

@@ -231,7 +231,9 @@ def tooltip_bins(heatmap: Heatmap) -> dict[str, Any]:
         **placement(heatmap),
         "cell": heatmap.cell_id,
         "gene_start": heatmap.gene_start,
+        "gene_stop": heatmap.gene_stop,
         "peak_start": heatmap.peak_start,
+        "peak_stop": heatmap.peak_stop,
         "columns": -(-(heatmap.peak_stop - heatmap.peak_start) // heatmap.peak_step),
         "json": heatmap.model_dump_json(include={"bins", "gene_names", "peak_names"}),
     }

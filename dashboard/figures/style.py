@@ -102,8 +102,8 @@ def axis(scheme: Scheme, title: str, **rest: Any) -> dict[str, Any]:
     }
 
 
-def graph_config(name: str, *, wheel: bool = False) -> dict[str, Any]:
-    """Configuration of a graph: no logo, nothing that sends the chart to another host, SVG as the picture."""
+def graph_config(*, wheel: bool = False) -> dict[str, Any]:
+    """Configuration of a graph: no logo, nothing that sends the chart to another host, no button for a picture."""
     return {
         "displaylogo": False,
         "displayModeBar": "hover",
@@ -111,8 +111,21 @@ def graph_config(name: str, *, wheel: bool = False) -> dict[str, Any]:
         "scrollZoom": wheel,
         "doubleClick": "reset",
         "showTips": False,
-        "modeBarButtonsToRemove": ["sendChartToCloud", "lasso2d", "select2d", "autoScale2d"],
-        "toImageButtonOptions": {"format": "svg", "filename": name},
+        "modeBarButtonsToRemove": ["sendChartToCloud", "toImage", "lasso2d", "select2d", "autoScale2d"],
+    }
+
+
+def as_light() -> dict[str, Any]:
+    """How colours of the dark page are written for the light one: single ones, and the two scales of scores.
+
+    Colours of cell types, and those that stand out from both pages, stay as they are.
+    """
+    dark, light = SCHEMES["dark"], SCHEMES["light"]
+    names = ("text", "muted", "line", "band")
+    return {
+        "plain": {getattr(dark, name): getattr(light, name) for name in names},
+        "dark": [list(stop) for stop in dark.score_scale],
+        "light": [list(stop) for stop in light.score_scale],
     }
 
 

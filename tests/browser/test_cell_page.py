@@ -92,6 +92,7 @@ def test_both_sliders_thin_the_links_out_and_table_csv_and_service_agree(watched
     rows = wait_for_table(page, served["n_links"])
     comments, file = downloaded(page)
     assert any("threshold: 0.7" in line for line in comments)
+    assert f"# page: {page.url}" in comments
     assert len(file) == len(rows)
     for name in ("score", "logit", "weight", "rank", "distance_to_tss", "gene_count", "peak_count"):
         assert [row[name] for row in rows] == served["links"][name]
@@ -232,3 +233,34 @@ def test_an_unknown_cell_is_explained_and_the_page_goes_on(watched: Watched, rea
     pick_cell(page, str(reader.cells.index[0]))
     page.wait_for_selector(DRAWN)
     expect(page.locator("#heatmap-notice")).to_be_empty()
+
+
+def test_the_map_is_saved_as_numbers_and_as_pictures_that_name_their_page(
+    watched: Watched, reader: StoreReader
+) -> None:
+    page, cell = watched.page, str(reader.cells.index[7])
+    watched.open(f"?view=cell&cell={cell}&threshold=0.6&k=3")
+    page.wait_for_selector(DRAWN)
+    page.wait_for_selector("#cell-title h2")
+    files: dict[str, bytes] = {}
+    for form in ("CSV", "SVG", "PNG"):
+        with page.expect_download() as waiting:
+            page.get_by_role("button", name=f"Save the gene peak map as {form}").click()
+        assert waiting.value.suggested_filename.endswith(f"_{cell}_gene-peak-map_score-above-0.6_k-3.{form.lower()}")
+        files[form] = waiting.value.path().read_bytes()
+
+    served = watched.service(f"/cells/{cell}/heatmap", threshold=0.6, top_k=3, width=640, height=720).json()
+    lines = files["CSV"].decode().splitlines()
+    assert f"# page: {page.url}" in lines
+    rows = list(csv.DictReader(line for line in lines if not line.startswith("#")))
+    assert sum(int(row["n_links"]) for row in rows) == served["n_links"] > 0
+    assert [float(row["logit"]) for row in rows] == pytest.approx(served["bins"]["logit"], rel=1e-6)
+    assert [row["peak"] for row in rows] == [served["peak_names"][at] for at in served["bins"]["peak"]]
+
+    svg = files["SVG"].decode()
+    assert page.url.replace("&", "&amp;") in svg
+    assert svg.count("<image") <= 1, "only the colour bar may be a raster: cells of the map are outlines"
+    assert 'width="680"' in svg
+    assert b"pHYs" + (11811).to_bytes(4, "big") * 2 in files["PNG"]
+    assert int.from_bytes(files["PNG"][16:20], "big") == pytest.approx(680 * 300 / 96, abs=1)
+    assert page.url.encode() in files["PNG"]

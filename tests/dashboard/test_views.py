@@ -86,6 +86,25 @@ def test_every_control_can_be_read_aloud() -> None:
     assert nameless == []
 
 
+def test_every_figure_can_be_saved_in_three_forms() -> None:
+    tree = whole_page(training=report(0.9))
+    graphs = sorted(one.id for one in every(tree) if type(one).__name__ == "Graph")
+    buttons = [one.to_plotly_json()["props"] for one in every(tree) if type(one).__name__ == "Button"]
+    saving = [one for one in buttons if "data-save" in one]
+    assert sorted((one["data-figure"], one["data-save"]) for one in saving) == sorted(
+        (name, form) for name in graphs for form in ("csv", "svg", "png")
+    )
+    assert all(one["aria-label"].startswith("Save the ") for one in saving)
+
+
+def test_files_made_on_the_page_know_data_set_and_model() -> None:
+    given = by_id(whole_page(), ids.ORIGIN).to_plotly_json()["props"]
+    lines = json.loads(given["data-lines"])
+    assert lines[1] == f"data set: {dataset().name}, SHA-256 {dataset().dataset_digest}"
+    assert dataset().model_digest in lines[2]
+    assert json.loads(given["data-colours"])["plain"]["#e9ecef"] == "#212529"
+
+
 def test_only_the_chosen_view_is_in_sight() -> None:
     tree = whole_page(Shown(view="tf"))
     shown = {name: by_id(tree, name).style["display"] for name in ids.PANELS.values()}
