@@ -103,7 +103,7 @@ class StoredLinks:
     Parameters
     ----------
     group
-        The HDF5 group of the layer and head.
+        The HDF5 group of the layer and head, or what :func:`bi2scope.data.store.parts.joined_links` makes of several.
     rna, atac
         Counts whose rows give the cells' own genes and peaks, which the links point into.
     kind
@@ -117,7 +117,9 @@ class StoredLinks:
     ) -> None:
         self.n_links: npt.NDArray[np.int64] = group[schema.N_LINKS][:]
         self.depth: npt.NDArray[np.int64] = group[schema.DEPTH][:].astype(np.int64)
-        self._link, self._row = CellChunks(group[schema.LINK]), group[schema.ROW]
+        link = group[schema.LINK]
+        self._link = CellChunks(link) if isinstance(link, h5py.Dataset) else link
+        self._row = group[schema.ROW]
         self._rna, self._atac, self.kind = rna, atac, kind
         self.floor = floor
 

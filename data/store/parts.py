@@ -20,6 +20,7 @@ import numpy.typing as npt
 
 from bi2scope.data.errors import StoreError
 from bi2scope.data.store import schema
+from bi2scope.data.store.chunks import CellChunks
 from bi2scope.data.store.disk import DiskFile
 
 _BLOCK = 1 << 22
@@ -108,9 +109,24 @@ class _Joined:
 
     def __getitem__(self, place: tuple[Any, ...]) -> npt.NDArray[Any]:
         cell, *rest = place
-        shard = int(np.searchsorted(self._starts, cell, side="right")) - 1
+        shard = _shard_of(cell, self._starts)
         found: npt.NDArray[Any] = self._arrays[shard][(cell - self._starts[shard], *rest)]
         return found
+
+
+class _JoinedChunks:
+    """The same for links, a cell's planes at a time: see :class:`bi2scope.data.store.chunks.CellChunks`."""
+
+    def __init__(self, starts: npt.NDArray[np.int64], arrays: list[h5py.Dataset]) -> None:
+        self._starts, self._arrays = starts, [CellChunks(array) for array in arrays]
+
+    def planes(self, cell: int, width: int) -> npt.NDArray[Any]:
+        shard = _shard_of(cell, self._starts)
+        return self._arrays[shard].planes(int(cell - self._starts[shard]), width)
+
+
+def _shard_of(cell: int, starts: npt.NDArray[np.int64]) -> int:
+    return int(np.searchsorted(starts, cell, side="right")) - 1
 
 
 @contextlib.contextmanager
@@ -127,8 +143,8 @@ def joined_links(shards: Sequence[Path], layer: int, head: int) -> Iterator[dict
         groups = [file[schema.links_path(layer, head)] for file in files]
         numbers = {key: np.concatenate([group[key][:] for group in groups]) for key in (schema.N_LINKS, schema.DEPTH)}
         starts = np.cumsum([0, *(len(group[schema.DEPTH]) for group in groups[:-1])])
-        arrays = {key: _Joined(starts, [group[key] for group in groups]) for key in (schema.LINK, schema.ROW)}
-        yield {**numbers, **arrays}
+        links, rows = ([group[key] for group in groups] for key in (schema.LINK, schema.ROW))
+        yield {**numbers, schema.LINK: _JoinedChunks(starts, links), schema.ROW: _Joined(starts, rows)}
 
 
 def copy_tree(source: h5py.Group, target: h5py.Group) -> None:
