@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
-from bi2scope.server import across, gene_peaks, maps, names, region, strongest, why
+from bi2scope.server import across, gene_peaks, maps, names, region, strongest, type_heatmap, why
 from bi2scope.server.answers import Served, json
 from bi2scope.server.params import (
     AcrossQuery,
@@ -16,6 +16,7 @@ from bi2scope.server.params import (
     RegionQuery,
     StrongestLinksQuery,
     StrongestQuery,
+    TypeHeatmapQuery,
     WhyQuery,
 )
 from bi2scope.server.tabular import PAIRS, Answer, table_routes
@@ -33,6 +34,7 @@ from bi2scope.server.wire_genes import (
     RegulatoryMap,
     Why,
 )
+from bi2scope.server.wire_maps import TypeHeatmap
 
 router = APIRouter()
 
@@ -53,6 +55,14 @@ def get_peaks(catalogue: Tagged, query: Annotated[NamesQuery, Query()], most: in
 def get_map(catalogue: Tagged, cell_type: str, query: Annotated[MapQuery, Query()], most: int | None) -> Answer:
     """Regulatory map of one cell type: pairs of gene and peak with the number of cells that link them."""
     return maps.regulatory_map(catalogue, cell_type, query, most)
+
+
+@table_routes(router, "/celltypes/{cell_type:path}/heatmap", TypeHeatmap)
+def get_type_heatmap(
+    catalogue: Tagged, cell_type: str, query: Annotated[TypeHeatmapQuery, Query()], most: int | None
+) -> Answer:
+    """The same map over the genes and peaks of one cell, or a window of them, binned as the heatmap of the cell is."""
+    return type_heatmap.type_heatmap(catalogue, cell_type, query)
 
 
 @table_routes(router, "/celltypes/{cell_type:path}/genes/{gene:path}/links", GeneLinks, PAIRS)

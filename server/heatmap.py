@@ -8,6 +8,7 @@ peak 4, logit 3.0) both lie in row 1, column 2: that bin counts 2 links and show
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -22,7 +23,7 @@ from bi2scope.server.cell_links import surviving
 from bi2scope.server.exports import cut_comments, whole_table
 from bi2scope.server.loci import locus
 from bi2scope.server.own_columns import places
-from bi2scope.server.params import HeatmapQuery, window
+from bi2scope.server.params import BinsQuery, HeatmapQuery, window
 from bi2scope.server.tabular import Answer, TableBody
 from bi2scope.server.wire import HeatmapChromosome
 
@@ -66,13 +67,50 @@ class Axis:
         return (position.astype(np.int64) - self.start) // self.step
 
 
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """The genes and peaks along the axes of a map, as positions in the data set, ascending."""
+
+    gene_index: Ints
+    peak_index: Ints
+
+    @classmethod
+    def of(cls, *graphs: CellGraph) -> Frame:
+        """Those that any of some cells have."""
+        if len(graphs) == 1:
+            return cls(graphs[0].gene_index, graphs[0].peak_index)
+        first, second = graphs
+        return cls(np.union1d(first.gene_index, second.gene_index), np.union1d(first.peak_index, second.peak_index))
+
+    def window(self, rows: Axis, columns: Axis) -> dict[str, int]:
+        """Size of the axes, and the window and bins of both, by their names on the wire."""
+        return {
+            "n_genes": len(self.gene_index),
+            "n_peaks": len(self.peak_index),
+            "gene_start": rows.start,
+            "gene_stop": rows.stop,
+            "gene_step": rows.step,
+            "peak_start": columns.start,
+            "peak_stop": columns.stop,
+            "peak_step": columns.step,
+        }
+
+    def named(self, catalogue: Catalogue, rows: Axis, columns: Axis) -> dict[str, Any]:
+        """Chromosomes along the axes, and names of the genes and peaks in a window."""
+        return {
+            "chromosomes": chromosomes_of(catalogue, self),
+            "gene_names": catalogue.gene_name[self.gene_index[rows.start : rows.stop]],
+            "peak_names": catalogue.peak[self.peak_index[columns.start : columns.stop]],
+        }
+
+
 def heatmap(catalogue: Catalogue, cell_id: str, query: HeatmapQuery) -> Answer:
     """Links of one cell in a window of its genes and peaks: per bin their number and the one of highest logit.
 
     Raises
     ------
     NotFoundError
-        If there is no such cell, layer or head.
+        If there is no such cell (or other cell beside it), layer or head.
     ConfigurationError
         If the window lies outside the cell's genes or peaks.
     RegionError
@@ -81,11 +119,13 @@ def heatmap(catalogue: Catalogue, cell_id: str, query: HeatmapQuery) -> Answer:
     position, cell_type = catalogue.cell(cell_id)
     catalogue.require_head(query.layer, query.head_number)
     graph = catalogue.decoded.graph(position)
-    rows, columns = axes(catalogue, graph, query)
-    own = np.arange(len(graph.gene_index))
-    links = surviving(catalogue, position, query, None if rows.covers(own) else rows.holds(own))
-    gene, peak = places(graph.gene_index, links.gene), places(graph.peak_index, links.peak)
-    if not columns.covers(graph.peak_index):
+    beside = [] if query.beside is None else [catalogue.decoded.graph(catalogue.cell(query.beside)[0])]
+    frame = Frame.of(graph, *beside)
+    rows, columns = axes(catalogue, frame, query)
+    own = places(frame.gene_index, graph.gene_index)
+    links = surviving(catalogue, position, query, None if rows.covers(frame.gene_index) else rows.holds(own))
+    gene, peak = places(frame.gene_index, links.gene), places(frame.peak_index, links.peak)
+    if not columns.covers(frame.peak_index):
         inside = np.flatnonzero(columns.holds(peak))
         links, gene, peak = links.at(inside), gene[inside], peak[inside]
     binned = Binned.of(rows.bins(gene), columns.bins(peak), links.logit, columns.n_bins)
@@ -98,27 +138,16 @@ def heatmap(catalogue: Catalogue, cell_id: str, query: HeatmapQuery) -> Answer:
         "top_k": query.top_k,
         "truncated": links.truncated,
         "n_links": len(links),
-        "n_genes": len(graph.gene_index),
-        "n_peaks": len(graph.peak_index),
-        "gene_start": rows.start,
-        "gene_stop": rows.stop,
-        "gene_step": rows.step,
-        "peak_start": columns.start,
-        "peak_stop": columns.stop,
-        "peak_step": columns.step,
+        "beside": query.beside,
+        **frame.window(rows, columns),
     }
     bins = bin_columns(catalogue, binned, links, (gene, peak))
 
     def body() -> TableBody:
-        named = {
-            "chromosomes": chromosomes_of(catalogue, graph),
-            "gene_names": catalogue.gene_name[graph.gene_index[rows.start : rows.stop]],
-            "peak_names": catalogue.peak[graph.peak_index[columns.start : columns.stop]],
-        }
-        return TableBody({**fields, **named}, bins, "bins")
+        return TableBody({**fields, **frame.named(catalogue, rows, columns)}, bins, "bins")
 
     def table() -> Table:
-        told = [f"{name}: {value}" for name, value in fields.items() if name not in UNTOLD]
+        told = [f"{name}: {value}" for name, value in fields.items() if name not in UNTOLD and value is not None]
         comments = [*told, *cut_comments(catalogue.reader, query, links.truncated)]
         return whole_table(catalogue.reader, "heatmap", comments, bins, query.cut)
 
@@ -129,7 +158,7 @@ UNTOLD = ("layer", "head", "threshold", "top_k", "truncated")
 """What comment lines of a cut say already."""
 
 
-def axes(catalogue: Catalogue, graph: CellGraph, query: HeatmapQuery) -> tuple[Axis, Axis]:
+def axes(catalogue: Catalogue, frame: Frame, query: BinsQuery) -> tuple[Axis, Axis]:
     """The window of genes and that of peaks, from positions or from places on the genome.
 
     Raises
@@ -139,16 +168,16 @@ def axes(catalogue: Catalogue, graph: CellGraph, query: HeatmapQuery) -> tuple[A
     NotFoundError, RegionError
         If a region is no place of the data set.
     """
-    genes = window("gene", query.gene_start, query.gene_stop, len(graph.gene_index))
-    peaks = window("peak", query.peak_start, query.peak_stop, len(graph.peak_index))
+    genes = window("gene", query.gene_start, query.gene_stop, len(frame.gene_index))
+    peaks = window("peak", query.peak_start, query.peak_stop, len(frame.peak_index))
     for name in ("gene", "peak"):
         by_place = getattr(query, f"{name}_region") is not None
         if by_place and (getattr(query, f"{name}_start") or getattr(query, f"{name}_stop")):
             raise ConfigurationError(f"{name}_region is given beside {name}_start or {name}_stop.", "Leave one away.")
     if query.gene_region is not None:
-        genes = _run(graph.gene_index, locus(catalogue, query.gene_region).genes(catalogue))
+        genes = _run(frame.gene_index, locus(catalogue, query.gene_region).genes(catalogue))
     if query.peak_region is not None:
-        peaks = _run(graph.peak_index, locus(catalogue, query.peak_region).peaks(catalogue))
+        peaks = _run(frame.peak_index, locus(catalogue, query.peak_region).peaks(catalogue))
     return Axis.fit(*genes, query.height), Axis.fit(*peaks, query.width)
 
 
@@ -160,12 +189,12 @@ def _run(own: Ints, asked: Ints) -> tuple[int, int]:
     return int(start), int(stop)
 
 
-def chromosomes_of(catalogue: Catalogue, graph: CellGraph) -> list[HeatmapChromosome]:
-    """Where the chromosomes stand among a cell's own genes and peaks; those with neither are left out."""
+def chromosomes_of(catalogue: Catalogue, frame: Frame) -> list[HeatmapChromosome]:
+    """Where the chromosomes stand along the axes of a map; those with neither are left out."""
     spans = []
     for span in catalogue.chromosomes:
-        genes = np.searchsorted(graph.gene_index, [span.gene_start, span.gene_stop])
-        peaks = np.searchsorted(graph.peak_index, [span.peak_start, span.peak_stop])
+        genes = np.searchsorted(frame.gene_index, [span.gene_start, span.gene_stop])
+        peaks = np.searchsorted(frame.peak_index, [span.peak_start, span.peak_stop])
         if genes[0] < genes[1] or peaks[0] < peaks[1]:
             spans.append(
                 HeatmapChromosome(

@@ -62,6 +62,7 @@ WANTED = {
     "query": "the beginning of a name, or a place such as chr1:1,000-2,000, of at most 200 letters",
     "bins": f"a whole number from 1 to {MAX_BINS}",
     "cell": "the name of a cell, of at most 500 letters",
+    "beside": "the name of another cell, of at most 500 letters, or left out for the cell's own axes",
     "limit": f"a whole number from 0 to {MAX_ROWS}",
     "cell_type": "the name of a cell type, of at most 500 letters",
     "prefix": "the first letters of a cell's name, at most 500",
@@ -189,7 +190,7 @@ class LinksQuery(AnyHeadQuery, TableQuery):
     limit: int | None = _parameter("limit", "Most links to return", None, ge=0, le=MAX_ROWS)
 
 
-class HeatmapQuery(AnyHeadQuery, TableQuery):
+class BinsQuery(TableQuery):
     """Which window of a cell's genes and peaks, and into how many bins."""
 
     width: int = _parameter("width", "Most columns (bins of peaks)", 900, ge=1, le=MAX_BINS)
@@ -204,6 +205,20 @@ class HeatmapQuery(AnyHeadQuery, TableQuery):
     peak_region: str | None = _parameter(
         "peak_region", "Window of the peaks that overlap this place", None, max_length=200
     )
+
+
+class HeatmapQuery(AnyHeadQuery, BinsQuery):
+    """Which links of a cell, over which of its genes and peaks."""
+
+    beside: str | None = _parameter(
+        "beside", "A cell whose genes and peaks are on the axes too, to lay its map beside", None, max_length=500
+    )
+
+
+class TypeHeatmapQuery(HeadQuery, BinsQuery):
+    """Which pairs of a regulatory map, over which of a cell's genes and peaks."""
+
+    cell: str = _required("cell", "The cell whose genes and peaks are on the axes", max_length=500)
 
 
 class TrackQuery(CutQuery, TableQuery):

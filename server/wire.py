@@ -16,7 +16,7 @@ and ``.arrow`` give their rows, ``.bedpe``, ``.interact`` and ``.longrange`` pai
              &peak=&region=&order=&limit=&columns=
                                                                LinkTable
     GET  /api/v1/cells/{cell_id}/heatmap?threshold=&top_k=&layer=&head=&width=&height=
-             &gene_start=&gene_stop=&peak_start=&peak_stop=&gene_region=&peak_region=&columns=
+             &gene_start=&gene_stop=&peak_start=&peak_stop=&gene_region=&peak_region=&beside=&columns=
                                                                Heatmap
     GET  /api/v1/celltypes/{cell_type}/scores?threshold=&top_k=&layer=&head=&control=&columns=
                                                                PeakScores
@@ -310,7 +310,8 @@ class Heatmap(Wire):
 
     Genes and peaks are those of the cell alone, with a non-zero count, in genome order. Bin ``(row, column)`` covers
     genes ``gene_start + row * gene_step`` on and peaks ``peak_start + column * peak_step`` on, in positions among
-    the cell's own genes and peaks.
+    the cell's own genes and peaks. With ``beside``, a name of another cell, all of this speaks of the genes and peaks
+    that either cell has: the maps of both have the same axes then.
     """
 
     cell_id: str
@@ -320,9 +321,10 @@ class Heatmap(Wire):
     threshold: float
     top_k: int | None
     truncated: bool
+    beside: str | None = Field(default=None, description="The cell whose genes and peaks are on the axes too")
     n_links: int = Field(description="Links in the window")
-    n_genes: int = Field(description="Genes of the whole cell")
-    n_peaks: int = Field(description="Peaks of the whole cell")
+    n_genes: int = Field(description="Genes of the whole axis")
+    n_peaks: int = Field(description="Peaks of the whole axis")
     gene_start: int
     gene_stop: int
     gene_step: int = Field(description="Genes per bin; 1 is exact")

@@ -6,6 +6,9 @@ The address of each; all but ``why`` are tables, whose rows other endings give (
     GET  /api/v1/peaks?query=&limit=                           PeakNames
     GET  /api/v1/celltypes/{cell_type}/map?gene=&peak=&region=&layer=&head=&limit=
                                                                RegulatoryMap
+    GET  /api/v1/celltypes/{cell_type}/heatmap?cell=&layer=&head=&width=&height=
+             &gene_start=&gene_stop=&peak_start=&peak_stop=&gene_region=&peak_region=&columns=
+                                                               TypeHeatmap (of bi2scope.server.wire_maps)
     GET  /api/v1/celltypes/{cell_type}/genes/{gene}/links?threshold=&top_k=&layer=&head=&limit=
                                                                GeneLinks
     GET  /api/v1/celltypes/{cell_type}/peaks/{peak}/links?threshold=&top_k=&layer=&head=&limit=

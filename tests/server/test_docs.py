@@ -13,7 +13,7 @@ from service import Service
 from stores import tiny_store
 
 from bi2scope.data.store.reader import StoreReader
-from bi2scope.server import wire, wire_cells, wire_differences, wire_genes, wire_profile, wire_tf
+from bi2scope.server import wire, wire_cells, wire_differences, wire_genes, wire_maps, wire_profile, wire_tf
 from bi2scope.server.app import create_app
 from bi2scope.server.params import WANTED
 from bi2scope.server.settings import Settings
@@ -47,6 +47,7 @@ def test_every_line_runs(service: Service, pair: tuple[str, str, str], line: str
     path = (
         address(line)
         .replace("GAGAGAAAACCT", pair[0])
+        .replace("CCTGTTTGCTTG", pair[0])
         .replace("K562", "B cell")
         .replace("GM12878", "CD4 naive")
         .replace("/STORE/", "/tiny/")
@@ -86,6 +87,7 @@ def test_every_parameter_and_column_is_named() -> None:
         wire_genes.GeneColumns,
         wire_genes.PeakColumns,
         wire_genes.MapColumns,
+        wire_maps.TypeHeatmapBins,
         wire_genes.RegulatoryMap,
         wire_genes.AcrossColumns,
         wire_genes.GeneLinks,

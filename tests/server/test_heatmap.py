@@ -107,6 +107,46 @@ def test_a_map_that_fits_is_exact_and_names_what_it_shows(service: Service, read
     assert body.peak_names == reader.peaks.index[graph.peak_index].tolist()
 
 
+def test_two_cells_beside_each_other_share_their_axes(service: Service, reader: StoreReader) -> None:
+    one, other = (str(reader.cells.index[at]) for at in (9, 31))
+    graphs = [reader.graph(at) for at in (9, 31)]
+    genes, peaks = (
+        sorted(set(a) | set(b)) for a, b in zip(*[(g.gene_index, g.peak_index) for g in graphs], strict=True)
+    )
+    bodies = [
+        Heatmap.model_validate(service.json(f"/cells/{cell}/heatmap", beside=beside, width=4_000, height=4_000))
+        for cell, beside in ((one, other), (other, one))
+    ]
+    for cell, body in zip((one, other), bodies, strict=True):
+        assert body.gene_names == reader.genes["name"].iloc[genes].tolist()
+        assert body.peak_names == reader.peaks.index[peaks].tolist()
+        assert (body.n_genes, body.n_peaks) == (len(genes), len(peaks))
+        links, bins = service.json(f"/cells/{cell}/links")["links"], body.bins
+        shown = {
+            (body.gene_names[gene], body.peak_names[peak]): logit
+            for gene, peak, logit in zip(bins.gene, bins.peak, bins.logit, strict=True)
+        }
+        assert shown == {
+            (gene, peak): logit
+            for gene, peak, logit in zip(links["gene_name"], links["peak"], links["logit"], strict=True)
+        }
+    assert bodies[0].chromosomes == bodies[1].chromosomes
+
+
+def test_a_window_beside_another_cell_keeps_to_its_genes(service: Service, reader: StoreReader) -> None:
+    one, other = (str(reader.cells.index[at]) for at in (9, 31))
+    whole = service.json(f"/cells/{one}/heatmap", beside=other, width=4_000, height=4_000)
+    asked = {"gene_start": 3, "gene_stop": 9, "peak_start": 5, "peak_stop": 40}
+    part = service.json(f"/cells/{one}/heatmap", beside=other, width=4_000, height=4_000, **asked)
+    wanted = [
+        (gene, peak)
+        for gene, peak in zip(whole["bins"]["gene"], whole["bins"]["peak"], strict=True)
+        if 3 <= gene < 9 and 5 <= peak < 40
+    ]
+    assert list(zip(part["bins"]["gene"], part["bins"]["peak"], strict=True)) == wanted
+    assert service.error(f"/cells/{one}/heatmap", beside="nobody")[:2] == (404, "NotFoundError")
+
+
 def test_chromosomes_are_those_of_the_whole_cell(service: Service, reader: StoreReader) -> None:
     cell = 9
     graph = reader.graph(cell)
