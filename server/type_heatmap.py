@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pandas as pd
 
@@ -9,13 +11,15 @@ from bi2scope.data.attention import Cut, Ints
 from bi2scope.data.exchange.columns import Lazy, narrow
 from bi2scope.data.exchange.comments import MEANING, cut_lines
 from bi2scope.data.exchange.selection import Table
-from bi2scope.data.store.regulatory import StoredMap
 from bi2scope.server.catalogue import Catalogue
 from bi2scope.server.exports import whole_table
 from bi2scope.server.heatmap import Axis, Binned, Frame, axes
 from bi2scope.server.own_columns import places
 from bi2scope.server.params import TypeHeatmapQuery
 from bi2scope.server.tabular import Answer, TableBody
+
+if TYPE_CHECKING:
+    from bi2scope.data.store.regulatory import StoredMap
 
 BLOCK_PAIRS = 1 << 19
 """Pairs that are read at a time."""
