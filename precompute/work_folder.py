@@ -24,7 +24,7 @@ _OURS = (
     _MANIFEST, MODEL_FILE, f"control*-{MODEL_FILE}", "counts.*.h5", "embedding.*.h5", *_TASKS, ".*.partial",
 )  # fmt: skip
 
-_SMALLEST_SHARD, _LARGEST_SHARD = 128, 512
+_SMALLEST_SHARD, _LARGEST_SHARD = 128, 768
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class Manifest:
 def shard_bounds(n_cells: int, workers: int) -> tuple[int, ...]:
     """First cell of each shard, and the number of cells at the end.
 
-    Shards are alike in size: 512 cells at most, so that not much is lost in a kill, and 128 at least, since many cells
+    Shards are alike in size: 768 cells at most, so that not much is lost in a kill, and 128 at least, since many cells
     share one product; as many as keep all workers busy.
     """
     workers = max(workers, 1)

@@ -11,8 +11,7 @@ import numpy.typing as npt
 
 from bi2scope.data.attention import CellAttention, score_of
 from bi2scope.data.multiome import Multiome
-from bi2scope.data.store import schema
-from bi2scope.data.store.halves import to_bits
+from bi2scope.data.store import halves, schema
 from bi2scope.data.store.tables import COMPRESSED, write_array
 
 SMALLEST_CHUNK, LARGEST_CHUNK = 1 << 10, 1 << 14
@@ -145,15 +144,14 @@ class GrowingLinks:
             If the attention does not fit the cell.
         """
         n_links = np.diff(attention.row_start)
+        _check_rows(attention, n_links, self._k_max)
         self._position[own_peaks] = np.arange(len(own_peaks))
-        peak = self._position[attention.peak]
-        _check_cell(attention, n_links, own_peaks, peak, self._k_max)
-        depth, cell = int(n_links.max(initial=0)), len(self._n_links)
-        _put(self._link, cell, _by_rank(peak, to_bits(attention.logit), n_links, self._link.dtype))
+        cell = len(self._n_links)
+        _put(self._link, cell, _planes(attention, own_peaks, self._position, self._link.dtype))
         denominator = attention.denominator.astype("<f4").view("<i4")
         _put(self._row, cell, np.stack([n_links, attention.n_above, denominator]).astype(schema.ROW_DTYPE))
-        self._n_links.append(len(peak))
-        self._depth.append(depth)
+        self._n_links.append(len(attention.peak))
+        self._depth.append(int(n_links.max(initial=0)))
 
     def take(self, shard: h5py.Group) -> None:
         """Add the cells of a shard of the same layout, as compressed as they are.
@@ -211,36 +209,39 @@ def _put(dataset: h5py.Dataset, cell: int, planes: Array) -> None:
         dataset[cell, :, :width] = planes
 
 
-def _by_rank(peak: Array, bits: Array, n_links: Array, dtype: np.dtype[Any]) -> Array:
+def _planes(attention: CellAttention, own_peaks: Array, position: Array, dtype: np.dtype[Any]) -> Array:
     """``(2, n_links)`` peaks and steps of a cell's links: all of rank 1, by row, then all of rank 2, and so on."""
-    shape = (len(n_links), int(n_links.max(initial=0)))
-    there = np.arange(shape[1]) < n_links[:, None]
-    planes = np.zeros((2, *shape), dtype=dtype)
-    planes[0][there] = peak
-    planes[1][there] = bits
-    above = planes[1, :, :-1].copy()
-    planes[1, :, 1:] = np.where(there[:, 1:], above - planes[1, :, 1:], 0)
-    return planes.transpose(0, 2, 1)[:, there.T]
+    from bi2scope.data.store import encoding
+
+    planes = np.empty((2, len(attention.peak)), dtype=dtype)
+    links = (
+        attention.row_start.astype(np.int64, copy=False),
+        attention.peak.astype(np.int64, copy=False),
+        attention.logit.astype(np.float32, copy=False),
+    )
+    found = encoding.encode(links, own_peaks.astype(np.int64, copy=False), position, halves.visible(), planes)
+    if found != encoding.SOUND:
+        raise ValueError(_REFUSED[found - 1])
+    return planes
 
 
-def _check_cell(
-    attention: CellAttention,
-    n_links: Array,
-    own_peaks: Array,
-    position: Array,
-    k_max: int,
-) -> None:
-    """Refuse attention that would make a store that cannot be read: lengths, ranks and peaks."""
+_REFUSED = (
+    "A link points to a peak that the cell has no count of.",
+    "The logits of a row do not descend.",
+    "A logit is not a finite number above 0.",
+)
+"""By the order of what ``encoding.encode`` may say."""
+
+
+def _check_rows(attention: CellAttention, n_links: Array, k_max: int) -> None:
+    """Refuse attention whose rows would make a store that cannot be read: lengths, ranks and denominators."""
     rows = {len(attention.gene), len(n_links), len(attention.n_above), len(attention.denominator)}
-    if len(rows) != 1 or {len(attention.peak), len(attention.logit)} != {int(n_links.sum())}:
+    lengths = {len(attention.peak), len(attention.logit)}
+    if len(rows) != 1 or lengths != {int(n_links.sum())} or n_links.min(initial=0) < 0 or attention.row_start[0]:
         raise ValueError("The arrays of the cell's attention differ in length.")
     if n_links.max(initial=0) > k_max:
         raise ValueError(f"A row has {n_links.max()} links, the store keeps {k_max}.")
-    if len(position) and (position.max() >= len(own_peaks) or not np.array_equal(own_peaks[position], attention.peak)):
-        raise ValueError("A link points to a peak that the cell has no count of.")
-    falling = np.diff(attention.logit) <= 0
-    if not falling[np.diff(attention.row) == 0].all():
-        raise ValueError("The logits of a row do not descend.")
-    denominator = attention.denominator[attention.row]
-    if not (np.exp(score_of(attention.logit)) <= denominator * (1 + 1e-5)).all():
+    some = n_links > 0
+    highest = score_of(attention.logit[attention.row_start[:-1][some]])
+    if not (np.exp(highest) <= attention.denominator[some] * (1 + 1e-5)).all():
         raise ValueError("A link weighs more than 1: a row's denominator is not that of its links.")

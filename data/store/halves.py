@@ -59,6 +59,17 @@ def lowest_above(threshold: float) -> int:
     return 1 + int(np.searchsorted(scores()[1 : int(LARGEST) + 1], np.float32(threshold), side="right"))
 
 
+@functools.cache
+def visible() -> tuple[np.float32, np.int32]:
+    """Least logit in single precision whose score exceeds 0.5, and the least bits of such a score."""
+    low, high = 0, int(np.float32(1).view(np.uint32))  # of floats above 0 the bits ascend as they do
+    while high - low > 1:
+        middle = (low + high) // 2
+        above = score_of(np.asarray([middle], dtype=np.uint32).view(np.float32))[0] > np.float32(FLOOR)
+        low, high = (low, middle) if above else (middle, high)
+    return np.uint32(high).view(np.float32), np.int32(lowest_above(FLOOR))
+
+
 def to_bits(logit: npt.NDArray[Any]) -> Bits:
     """Bits of logits above 0.
 
