@@ -19,6 +19,9 @@ from bi2scope.server.wire import ErrorBody, ErrorDetail
 ASKED: Final = ("accept", "accept-encoding", "content-type", "if-none-match", "x-request-id")
 """Headers of a request that the service is told."""
 
+PLAIN: Final = {"accept-encoding": "identity"}
+"""What the service is told for a client that says nothing of encodings: else the HTTP library would name its own."""
+
 ANSWERED: Final = (
     "cache-control", "content-disposition", "content-encoding", "content-length", "content-type", "etag", "retry-after",
     "vary", "x-request-id",
@@ -41,7 +44,7 @@ def pass_on_api(app: FastAPI, client: Client) -> None:
             answer = await client.forward(
                 request.method,
                 b"?".join(filter(None, (request.scope["raw_path"], request.scope["query_string"]))),
-                {name: request.headers[name] for name in ASKED if name in request.headers},
+                PLAIN | {name: request.headers[name] for name in ASKED if name in request.headers},
                 request.stream() if request.method == "POST" else None,
             )
         except ClientError as error:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import httpx
 import pytest
 from fastapi import FastAPI
@@ -26,6 +28,23 @@ def test_answers_are_those_of_the_service(passing: Service, api: FastAPI, reader
         assert (here.status_code, here.content) == (there.status_code, there.content)
         for name in ("content-type", "content-disposition"):
             assert here.headers.get(name) == there.headers.get(name)
+
+
+@pytest.mark.parametrize(("told", "asked"), [(None, "identity"), ("gzip", "gzip")])
+def test_nothing_is_compressed_for_a_client_that_does_not_ask_for_it(told: str | None, asked: str) -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, stream=httpx.ByteStream(request.headers["accept-encoding"].encode()))
+
+    app = FastAPI()
+    pass_on_api(app, Client(httpx.AsyncClient(transport=httpx.MockTransport(answer), base_url="http://service:1")))
+    passed_on = httpx.ASGITransport(app)
+
+    async def ask() -> str:
+        async with httpx.AsyncClient(transport=passed_on, base_url="http://here") as browser:
+            del browser.headers["accept-encoding"]
+            return (await browser.get("/api/v1/dataset", headers={"accept-encoding": told} if told else {})).text
+
+    assert asyncio.run(ask()) == asked
 
 
 def test_names_with_slashes_and_spaces_arrive_as_they_were_sent(passing: Service) -> None:
