@@ -13,6 +13,7 @@ from starlette.types import ASGIApp
 from starlette_compress import CompressMiddleware, add_compress_type
 
 from bi2scope.server.guards.bodies import Bodies, Patience
+from bi2scope.server.guards.compression import ARROW, GZIP_LEVEL, ZSTD_LEVEL, LargeAnswers
 from bi2scope.server.guards.crowding import Crowding, Room
 from bi2scope.server.guards.headers import SafeHeaders
 from bi2scope.server.guards.hosts import Hosts
@@ -24,7 +25,7 @@ from bi2scope.server.settings import MEBIBYTE, Settings
 LEAST_COMPRESSED = 1_000
 """Bytes of a body below which compressing it is not worth it."""
 
-for _kind in ("text/csv", "application/vnd.apache.arrow.stream", "application/vnd.apache.arrow.file"):
+for _kind in ("text/csv", *ARROW):
     add_compress_type(_kind)
 
 
@@ -41,7 +42,11 @@ def guarded(api: FastAPI, settings: Settings, scripts: Sequence[str] = ()) -> AS
         Hashes of the screen's inline scripts (:func:`bi2scope.server.guards.headers.content_policy`).
     """
     app: ASGIApp = CompressMiddleware(
-        api, minimum_size=LEAST_COMPRESSED, zstd_level=3, gzip_level=1, brotli=False, remove_accept_encoding=True
+        LargeAnswers(api),
+        minimum_size=LEAST_COMPRESSED,
+        zstd_level=ZSTD_LEVEL,
+        gzip_level=GZIP_LEVEL,
+        brotli=False,
     )
     app = Bodies(app, Patience(longest_body(settings), settings.slow_client_seconds))
     app = Crowding(app, Room(settings.max_concurrent, settings.max_waiting, settings.max_wait_seconds))

@@ -57,13 +57,15 @@ def dashboard_application(settings: Settings, service: str) -> ASGIApp:
     from bi2scope.dashboard.client import Client
     from bi2scope.dashboard.gateway import pass_on_api
     from bi2scope.dashboard.settings import Settings as DashboardSettings
+    from bi2scope.server import errors
     from bi2scope.server.guards.guarded import guarded
     from bi2scope.server.logs import configure
     from bi2scope.server.metrics import Metrics
 
     configure(settings)
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
-    app.state.metrics = Metrics()
+    app.state.metrics, app.state.stores = Metrics(), ()
+    errors.install(app)
     client = Client.of_address(service, token=settings.token.get_secret_value() if settings.token else None)
     pass_on_api(app, client)
     screen = create_dashboard(DashboardSettings(), app, client)
@@ -82,6 +84,9 @@ def serve(settings: Settings, app: ASGIApp) -> None:
 
     import uvicorn
 
+    from bi2scope.server.memory import give_memory_back
+
+    give_memory_back()
     signal.signal(signal.SIGTERM, lambda *_: None)  # uvicorn raises it again once all is done
     uvicorn.Server(_configuration(settings, app)).run()
 
@@ -116,9 +121,11 @@ def serve_by_workers(settings: Settings, stores: Sequence[str]) -> None:
 
 def worker() -> ASGIApp:
     """The application of one worker process, from the variables that :func:`serve_by_workers` set."""
+    from bi2scope.server.memory import give_memory_back
     from bi2scope.server.settings import load_settings
     from bi2scope.server.slugs import open_stores
 
+    give_memory_back()
     stores = orjson.loads(os.environ[STORES_VARIABLE])
     settings = load_settings(**orjson.loads(os.environ[SETTINGS_VARIABLE]))
     return application(settings, open_stores(stores, ExitStack()))

@@ -10,56 +10,26 @@ cell are read. Requests per second are those of ``wrk`` where it is installed; c
 from __future__ import annotations
 
 import http.client
-import os
 import re
 import shutil
-import socket
 import statistics
 import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
 
 import anndata
 import numpy as np
 import pandas as pd
-import psutil
-import store as store_benchmark
+from pbmc_service import N_CELLS, N_PEAKS, Running, ask, serving, write_store
 from scipy import sparse
 
 from bi2scope.data.attention import Cut
-from bi2scope.data.factors import Factors
-from bi2scope.data.graph import cell_graph
-from bi2scope.data.multiome import Multiome
-from bi2scope.data.store.cells_table import Embedding
 from bi2scope.data.store.reader import StoreReader
-from bi2scope.data.store.schema import StoreAttributes
-from bi2scope.data.store.writer import StoreWriter
 
-N_CELLS, N_GENES, N_PEAKS = 48, 29_095, 107_194
 ROUNDS, SECONDS, CONNECTIONS = 6, 5, 8
 FOUR = "columns=gene_id,peak,rank,score"
-
-SERVE = """
-import socket, sys, uvicorn
-from bi2scope.data.store.reader import StoreReader
-from bi2scope.server import decoded
-from bi2scope.server.app import create_app
-from bi2scope.server.settings import Settings
-
-decoded.KEPT_BYTES = int(sys.argv[3])
-decoded.DecodedCells.__init__.__defaults__ = (decoded.KEPT_BYTES,)
-listening = socket.socket()
-listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-listening.bind(("127.0.0.1", int(sys.argv[2])))
-with StoreReader.open(sys.argv[1]) as reader:
-    config = uvicorn.Config(create_app(Settings(), reader), log_level="warning")
-    uvicorn.Server(config).run(sockets=[listening])
-"""
 
 ROTATE = """
 local names, at = {{ {names} }}, 0
@@ -78,6 +48,7 @@ def main() -> tuple[dict[str, float], dict[str, float]]:
             reference = read_h5ad(write_h5ad(Path(folder) / "scores.h5ad", reader), reader)
         with serving(path) as service:
             figures = {"start_s": service.started, "start_cpu_s": service.cpu_seconds(), "start_mb": service.resident()}
+            figures |= first_cell(service, names[0])
             figures |= {**timed_answers(service, names, types), "resident_mb": service.resident()}
         with serving(path, kept_bytes=0) as service:
             figures |= {f"cold_{key}": value for key, value in timed_links(service, names).items()}
@@ -95,35 +66,6 @@ def main() -> tuple[dict[str, float], dict[str, float]]:
 
 
 # ---------------------------------------------------------------- what is served
-
-
-def write_store(path: Path) -> Path:
-    rng = np.random.default_rng(20)
-    multiome = cells_of_pbmc_size(rng)
-    query = rng.normal(size=(N_GENES, 32)) * rng.gamma(2, 0.2, (N_GENES, 1))
-    key, nothing = rng.normal(size=(N_PEAKS, 32)).astype(np.float32), np.zeros(32, dtype=np.float32)
-    query = query.astype(np.float32)
-    attributes = StoreAttributes("benchmark", "0" * 64, n_layers=1, n_heads=1, n_parameters=0, k_max=50)
-    with StoreWriter(path, multiome, attributes) as writer:
-        writer.write_embedding(Embedding(np.zeros((N_CELLS, 2)), "none"))
-        writer.write_factors(Factors(query, nothing, key, nothing, 1, "raw"))
-        for cell in range(N_CELLS):
-            writer.write_cell([[store_benchmark.attend(multiome, cell_graph(multiome, cell, cell), query, key)]])
-    return path
-
-
-def cells_of_pbmc_size(rng: np.random.Generator) -> Multiome:
-    types = np.repeat([0, 1, 2], [30, 16, 2])
-    cells = pd.DataFrame(
-        {"cell_type": pd.Categorical.from_codes(types, ["CD14 Mono", "CD4 Naive", "NK"])},
-        index=pd.Index([f"cell{i:014d}" for i in range(N_CELLS)], dtype=object),
-    )
-    genes, peaks = store_benchmark.places(N_GENES), store_benchmark.places(N_PEAKS)
-    genes.index = pd.Index([f"ENSG{i:011d}" for i in range(N_GENES)], dtype=object)
-    genes = genes.assign(name=[f"GENE{i}" for i in range(N_GENES)], strand=rng.choice(["+", "-"], N_GENES))
-    genes = genes.assign(means=0.0, variances_norm=0.0, highly_variable=False)
-    rna = store_benchmark.counts(rng, types, N_GENES, 1_900)
-    return Multiome(cells, genes, peaks, rna, store_benchmark.counts(rng, types, N_PEAKS, 7_600))
 
 
 def write_h5ad(path: Path, reader: StoreReader) -> Path:
@@ -158,65 +100,6 @@ def read_h5ad(path: Path, reader: StoreReader) -> tuple[float, float]:
 # ---------------------------------------------------------------- asking
 
 
-class Running(NamedTuple):
-    """Port, seconds to the first answer, and processes of a service."""
-
-    port: int
-    started: float
-    processes: list[psutil.Process]
-
-    def cpu_seconds(self) -> float:
-        times = [process.cpu_times() for process in self.processes]
-        return sum(each.user + each.system for each in times)
-
-    def resident(self) -> float:
-        return max(process.memory_info().rss for process in self.processes) / 1e6
-
-
-@contextmanager
-def serving(path: Path, workers: int = 1, kept_bytes: int = 64 << 20) -> Iterator[Running]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command, began = [sys.executable, "-c", SERVE, str(path), str(port), str(kept_bytes)], time.perf_counter()
-    processes = [subprocess.Popen(command, env={**os.environ, "OMP_NUM_THREADS": "1"}) for _ in range(workers)]
-    try:
-        started = [answers(port, began)]
-        while len(listeners(processes)) < workers:
-            time.sleep(0.05)
-        yield Running(port, started[0], [psutil.Process(process.pid) for process in processes])
-    finally:
-        for process in processes:
-            process.terminate()
-            process.wait()
-
-
-def listeners(processes: list[subprocess.Popen[bytes]]) -> list[int]:
-    return [
-        process.pid
-        for process in processes
-        if any(each.status == psutil.CONN_LISTEN for each in psutil.Process(process.pid).net_connections("tcp"))
-    ]
-
-
-def answers(port: int, began: float) -> float:
-    while True:
-        try:
-            ask(http.client.HTTPConnection("127.0.0.1", port, timeout=60), "health")
-        except OSError:
-            time.sleep(0.02)
-        else:
-            return time.perf_counter() - began
-
-
-def ask(connection: http.client.HTTPConnection, path: str) -> int:
-    connection.request("GET", f"/api/v1/{path}")
-    answer = connection.getresponse()
-    content = answer.read()
-    assert answer.status == 200, content[:300]
-    return len(content)
-
-
 def timed_answers(service: Running, names: list[str], types: list[str]) -> dict[str, float]:
     figures = timed_links(service, names)
     for key, path, rounds in (
@@ -235,6 +118,13 @@ def timed_answers(service: Running, names: list[str], types: list[str]) -> dict[
         # after a first round they would be among those that the store keeps
         figures |= percentiles(f"scores_{ending}", service, cuts, 1, first=False)
     return figures
+
+
+def first_cell(service: Running, name: str) -> dict[str, float]:
+    """Seconds from the first answer to that of a cell: compiled code is loaded meanwhile, in the background."""
+    connection = http.client.HTTPConnection("127.0.0.1", service.port, timeout=60)
+    took = milliseconds(lambda: ask(connection, f"cells/{name}/links.arrow?top_k=10")) / 1e3
+    return {"first_cell_s": took, "first_cell_start_cpu_s": service.cpu_seconds(), "first_cell_mb": service.resident()}
 
 
 def timed_links(service: Running, names: list[str]) -> dict[str, float]:

@@ -12,6 +12,8 @@ from service import Service, refusal, segment
 from bi2scope.dashboard.client import Client
 from bi2scope.dashboard.gateway import pass_on_api
 from bi2scope.data.store.reader import StoreReader
+from bi2scope.server.settings import Settings
+from bi2scope.serving import dashboard_application
 
 
 @pytest.fixture
@@ -72,3 +74,12 @@ def test_a_service_that_is_away_is_said_to_be(reader: StoreReader) -> None:
     assert (status, kind) == (503, "Unreachable")
     assert "http://service:1" in message
     assert "bi2scope serve" in hint
+
+
+def test_a_dashboard_apart_has_the_one_shape_of_errors(monkeypatch: pytest.MonkeyPatch) -> None:
+    app = dashboard_application(Settings(allowed_hosts=("test",)), "http://127.0.0.1:9")
+    apart = Service(app)
+    assert refusal(apart.ask("PATCH", "/api/v1/health"))[:2] == (405, "MethodNotAllowedError")
+    assert refusal(apart.ask("POST", "/nothing"))[:2] == (404, "NotFoundError")
+    monkeypatch.setattr(Client, "forward", lambda *_: 1 / 0)
+    assert refusal(apart.ask("GET", "/api/v1/health"))[:2] == (500, "InternalError")
