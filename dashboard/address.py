@@ -24,14 +24,18 @@ MODEL_K = 10
 
 Quantity = Literal["lift", "links", "score", "weight"]
 Height = Literal["share", "score", "logit", "distance"]
+Part = Literal["peaks", "difference", "map"]
+Feature = Literal["peaks", "genes"]
 QUANTITIES: tuple[Quantity, ...] = get_args(Quantity)
 HEIGHTS: tuple[Height, ...] = get_args(Height)
+PARTS: tuple[Part, ...] = get_args(Part)
+FEATURES: tuple[Feature, ...] = get_args(Feature)
 
 OF_VIEW: dict[View, tuple[str, ...]] = {
     "overview": (),
     "cell": ("cell", "colour", "only", "window"),
     "locus": ("gene", "region", "cell_type", "cell", "quantity", "height", "track"),
-    "celltype": ("cell_type", "definition", "span"),
+    "celltype": ("cell_type", "quantity", "span", "part", "against", "feature", "chromosome", "window"),
     "tf": ("cell_type", "definition", "span"),
 }
 """Names in the query by the view that they belong to."""
@@ -55,6 +59,41 @@ class LocusShown:
 
 
 @dataclass(frozen=True, slots=True)
+class TypeShown:
+    """What the cell-type view shows, beside what it shares with the others.
+
+    Attributes
+    ----------
+    part
+        Cumulative scores by peak, the difference of two types, or the regulatory map.
+    against
+        The other type of a difference; ``None`` for all other cells.
+    feature
+        Whose difference: that of peaks, or of genes.
+    chromosome
+        Of the map.
+    """
+
+    part: Part = "peaks"
+    quantity: Quantity = "lift"
+    against: str | None = None
+    feature: Feature = "peaks"
+    chromosome: str | None = None
+
+    @classmethod
+    def of_query(cls, first: Mapping[str, str]) -> TypeShown:
+        """Read the first value of each name; ``definition`` is what older addresses call the quantity."""
+        quantity = first.get("quantity", first.get("definition"))
+        return cls(
+            part=next((known for known in PARTS if known == first.get("part")), "peaks"),
+            quantity=next((known for known in QUANTITIES if known == quantity), "lift"),
+            against=first.get("against"),
+            feature=next((known for known in FEATURES if known == first.get("feature")), "peaks"),
+            chromosome=first.get("chromosome"),
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Shown:
     """What the page shows. A query that leaves ``k`` out means "no limit"; no query at all means the defaults.
 
@@ -74,6 +113,7 @@ class Shown:
     definition: Definition = "score"
     cut: Cut = field(default_factory=lambda: Cut(top_k=MODEL_K))
     locus: LocusShown = field(default_factory=LocusShown)
+    kinds: TypeShown = field(default_factory=TypeShown)
     colour: Colouring = "score"
     only: str = ""
     window: str | None = None
@@ -106,6 +146,7 @@ class Shown:
                 height=next((known for known in HEIGHTS if known == first.get("height")), "share"),
                 tracks=tuple(given.get("track", ())),
             ),
+            kinds=TypeShown.of_query(first),
             colour=next((known for known in COLOURS if known == first.get("colour")), "score"),
             only=first.get("only", ""),
             window=first.get("window"),
@@ -122,6 +163,8 @@ def problems(first: Mapping[str, str]) -> Iterator[str]:
         "colour": COLOURS,
         "quantity": QUANTITIES,
         "height": HEIGHTS,
+        "part": PARTS,
+        "feature": FEATURES,
     }
     for name, known in choices.items():
         if name in first and first[name] not in known:
@@ -145,7 +188,7 @@ def problems(first: Mapping[str, str]) -> Iterator[str]:
 
 def missing(shown: Shown, types: Sequence[str], k_max: int) -> Iterator[str]:
     """What a query asks for that this data set does not have, with the nearest names."""
-    for name in dict.fromkeys((*shown.cell_types, *filter(None, [shown.only]))):
+    for name in dict.fromkeys((*shown.cell_types, *filter(None, [shown.only, shown.kinds.against]))):
         if name not in types:
             yield f"There is no cell type “{name[:80]}”.{nearest_of(name, types)} Others are shown."
     if shown.cut.top_k is not None and shown.cut.top_k > k_max:
@@ -186,6 +229,20 @@ def links_csv(cell_id: str, cut: Cut, public_api: str = "") -> str:
 def scores_csv(cell_type: str, cut: Cut, public_api: str = "") -> str:
     """Address of the CSV of a cell type's cumulative scores under a cut."""
     return f"{public_api}{api_root()}/celltypes/{quoted(cell_type)}/scores.csv?{urlencode(cut.parameters())}"
+
+
+def difference_csv(
+    cell_type: str, contrast: Mapping[str, str], feature: Feature, cut: Cut, public_api: str = ""
+) -> str:
+    """Address of the CSV of a difference between a cell type and another, or all other cells."""
+    path = f"{public_api}{api_root()}/celltypes/{quoted(cell_type)}/difference/{feature}.csv"
+    return f"{path}?{urlencode({**cut.parameters(), **contrast})}"
+
+
+def map_csv(cell_type: str, region: str, cut: Cut, public_api: str = "") -> str:
+    """Address of the CSV of a cell type's regulatory map around a region."""
+    named = {"region": region, "layer": cut.layer, "head": cut.head}
+    return f"{public_api}{api_root()}/celltypes/{quoted(cell_type)}/map.csv?{urlencode(named)}"
 
 
 def gene_peaks_file(cell_type: str, gene: str, cut: Cut, form: str, public_api: str = "") -> str:

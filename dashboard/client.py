@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Any, Self, TypeVar
+from typing import Any, Literal, Self, TypeVar
 from urllib.parse import quote
 
 import httpx
@@ -26,6 +26,7 @@ from bi2scope.server.wire import (
     PeakScores,
     Wire,
 )
+from bi2scope.server.wire_differences import GeneDifference, PeakDifference
 from bi2scope.server.wire_genes import GeneNames, GenePeaks, PeakNames, Region, RegionLinks, RegionPairs, Why
 from bi2scope.server.wire_profile import LinkProfile
 from bi2scope.server.wire_service import StoreList
@@ -171,6 +172,14 @@ class Client:
     async def peaks(self, query: str, *, limit: int = 20) -> PeakNames:
         """Peaks whose name begins as asked, or that overlap a place."""
         return await self._get(PeakNames, "/peaks", {"query": query, "limit": limit})
+
+    async def difference(
+        self, cell_type: str, feature: Literal["peaks", "genes"], cut: Cut, **contrast: str | int
+    ) -> PeakDifference | GeneDifference:
+        """The peaks, or genes, of which a cell type's sums differ from another's or (no ``against``) all others'."""
+        body = PeakDifference if feature == "peaks" else GeneDifference
+        path = f"/celltypes/{quoted(cell_type)}/difference/{feature}"
+        return await self._get(body, path, cut.parameters() | contrast)
 
     async def gene_peaks(self, cell_type: str, gene: str, cut: Cut, *, limit: int) -> GenePeaks:
         """Peaks that a gene is linked to in a cell type, those in most cells first."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import dash_mantine_components as dmc
@@ -11,11 +12,13 @@ from bi2scope.dashboard import ids
 from bi2scope.dashboard.address import MODEL_K
 from bi2scope.dashboard.client import Cut
 from bi2scope.dashboard.components import aria
-from bi2scope.server.wire import DatasetInfo, Definition
+from bi2scope.server.wire import CellTypeSummary, DatasetInfo, Definition
 
 THRESHOLD_MARKS = (0.5, 0.8, 0.9, 0.95, 0.99)
 
 DEFINITION_LABELS: dict[Definition, str] = {"links": "Links", "score": "Score", "weight": "Weight"}
+
+QUANTITY_LABELS = {"lift": "Lift", "links": "Links", "score": "Score", "weight": "Weight"}
 
 QUANTITIES: dict[Definition, str] = {
     "links": "Sum of links",
@@ -163,22 +166,27 @@ def cut_of(data: dict[str, Any]) -> Cut:
     return Cut(**data)
 
 
+def segments(name: str, label: str, labels: Mapping[str, str], value: str) -> html.Div:
+    """A choice among a few."""
+    control = dmc.SegmentedControl(
+        id=name,
+        data=[{"value": key, "label": shown} for key, shown in labels.items()],
+        value=value,
+        fullWidth=True,
+        size="xs",
+        **aria(label=label),
+    )
+    return html.Div([dmc.Text(label, size="sm", fw=600, mb=4), control], className="control")
+
+
+def type_options(types: Sequence[CellTypeSummary]) -> list[dict[str, str]]:
+    """Cell types to choose from, with their sizes."""
+    return [{"value": kind.name, "label": f"{kind.name} ({kind.n_cells:,})"} for kind in types]
+
+
 def definition_control(name: str, label: str, definition: Definition) -> html.Div:
     """Choice among the three definitions of the cumulative score."""
-    return html.Div(
-        [
-            dmc.Text(label, size="sm", fw=600, mb=4),
-            dmc.SegmentedControl(
-                id=name,
-                data=[{"value": value, "label": text} for value, text in DEFINITION_LABELS.items()],
-                value=definition,
-                fullWidth=True,
-                size="xs",
-                **aria(label=label),
-            ),
-        ],
-        className="control",
-    )
+    return segments(name, label, {str(key): text for key, text in DEFINITION_LABELS.items()}, definition)
 
 
 def csv_link(text: str, name: str | None = None, href: str = "") -> html.A:

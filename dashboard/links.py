@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from math import ceil
 from typing import Any
 
 import dash_ag_grid as dag
 import numpy as np
+import numpy.typing as npt
 
-from bi2scope.server.wire import Definition, LinkTable, PeakScores
+from bi2scope.dashboard.address import Quantity
+from bi2scope.dashboard.nearest import Near, Tss
+from bi2scope.server.wire import LinkTable, PeakScores
 
 GRID_OPTIONS: dict[str, Any] = {
     "theme": {"function": "themeQuartz.withParams({fontSize: 12.5, rowHeight: 28, headerHeight: 32, spacing: 4})"},
@@ -20,7 +24,7 @@ GRID_OPTIONS: dict[str, Any] = {
 WHOLE = {"function": "d3.format(',')(params.value)"}
 THREE = {"function": "params.value == null ? '' : d3.format('.3f')(params.value)"}
 FOUR = {"function": "params.value == null ? '' : d3.format('.4f')(params.value)"}
-SIGNED = {"function": "d3.format('+,')(params.value)"}
+SIGNED = {"function": "params.value == null ? '' : d3.format('+,')(params.value)"}
 
 LINK_FIELDS = (
     "gene_name", "peak", "distance_to_tss", "logit", "score", "rank", "weight", "gene_count", "peak_count",
@@ -60,10 +64,13 @@ LINK_COLUMNS = [
 PEAK_COLUMNS = [
     text("cell_type", "Cell type", minWidth=110),
     number("rank", "Rank", WHOLE, minWidth=76),
-    text("peak", "Peak", minWidth=200, flex=2),
-    number("links", "Links", WHOLE, minWidth=90),
-    number("score", "Score", THREE, minWidth=105),
-    number("weight", "Weight", THREE, minWidth=100),
+    text("peak", "Peak", minWidth=200, flex=2, cellClass="opens", headerTooltip="A click shows the place"),
+    text("nearest", "Nearest gene", minWidth=104, cellClass="opens", headerTooltip="By TSS, linked or not"),
+    number("distance", "To its TSS (bp)", SIGNED, minWidth=112, headerTooltip="Negative is upstream of the gene"),
+    number("lift", "Lift", THREE, minWidth=78, headerTooltip="Score over what accessibility alone predicts"),
+    number("links", "Links", WHOLE, minWidth=84),
+    number("score", "Score", THREE, minWidth=100),
+    number("weight", "Weight", THREE, minWidth=92),
     number("n_open", "Cells open", WHOLE, minWidth=100, headerTooltip="Cells of the type with a count of the peak"),
     number("share_open", "Share open", THREE, minWidth=105, headerTooltip="Cells open / cells of the type"),
 ]
@@ -90,6 +97,11 @@ def grid(name: str, columns: list[dict[str, Any]], class_name: str = "table") ->
     )
 
 
+def near_columns(near: Near | None) -> dict[str, Any]:
+    """The gene nearest to a peak, as two columns."""
+    return {"nearest": near.name if near else None, "distance": near.distance if near else None}
+
+
 def link_columns(table: LinkTable) -> str:
     """Columns of the table as JSON, for the browser to turn into rows: a third of the size of rows.
 
@@ -98,15 +110,38 @@ def link_columns(table: LinkTable) -> str:
     return table.links.model_dump_json(include=set(LINK_FIELDS))
 
 
-def peak_rows(scores: PeakScores, definition: Definition, most: int) -> list[dict[str, Any]]:
-    """The highest peaks of a cell type by one definition, best first; peaks without a surviving link are left out."""
-    values = np.asarray(getattr(scores, definition), dtype=np.float64)
+LEAST_SHARE = 0.05
+"""Share of a type's cells in which a peak must be open for its lift to be ranked and drawn."""
+
+
+def least_open(n_cells: int) -> int:
+    """Cells of a type in which a peak must be open for its lift to mean something: a twentieth of them, three or more.
+
+    Of a peak open in a single cell, one surviving link decides whether the lift is 0 or 30.
+    """
+    return max(3, ceil(LEAST_SHARE * n_cells))
+
+
+def values_of(scores: PeakScores, quantity: Quantity) -> npt.NDArray[np.float64]:
+    """``(n_peaks,)`` of a quantity; a lift that is not defined, or of a peak open in too few cells, is 0."""
+    values = np.asarray(getattr(scores, quantity), dtype=np.float64)
+    if quantity != "lift":
+        return values
+    enough = np.asarray(scores.n_open) >= least_open(scores.n_cells)
+    return np.where(enough & np.isfinite(values), values, 0.0)
+
+
+def peak_rows(scores: PeakScores, quantity: Quantity, most: int, tss: Tss | None = None) -> list[dict[str, Any]]:
+    """The highest peaks of a cell type by one quantity, best first; peaks without a surviving link are left out."""
+    values = values_of(scores, quantity)
     order = np.argsort(-values, kind="stable")[:most]  # equal values stay in genome order
     return [
         {
             "cell_type": scores.cell_type,
             "rank": place,
             "peak": scores.peak[i],
+            **near_columns(tss.nearest(scores.chrom[i], scores.start[i], scores.end[i]) if tss else None),
+            "lift": scores.lift[i] if scores.lift else None,
             "links": scores.links[i],
             "score": scores.score[i],
             "weight": scores.weight[i],

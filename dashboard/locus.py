@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import dash_ag_grid as dag
@@ -15,7 +15,7 @@ from bi2scope.dashboard.arcs import MOST_LISTED, Arc, Arcs, Place, Sight
 from bi2scope.dashboard.cell import cell_options
 from bi2scope.dashboard.client import Cut, quoted
 from bi2scope.dashboard.components import Parts, aria, busy, graph, with_files
-from bi2scope.dashboard.controls import csv_link, truncated_note
+from bi2scope.dashboard.controls import QUANTITY_LABELS, csv_link, segments, truncated_note
 from bi2scope.dashboard.figures.locus import QUANTITIES, height_title
 from bi2scope.dashboard.figures.style import graph_config
 from bi2scope.dashboard.figures.why import TERMS
@@ -133,20 +133,6 @@ def side(types: Sequence[CellTypeSummary], shown: Shown, cells: Sequence[CellSum
 
 
 HEIGHT_LABELS = {"share": "Cells", "score": "Score", "logit": "Logit", "distance": "Distance"}
-QUANTITY_LABELS = {"lift": "Lift", "links": "Links", "score": "Score", "weight": "Weight"}
-
-
-def segments(name: str, label: str, labels: Mapping[str, str], value: str) -> html.Div:
-    """A choice among a few."""
-    control = dmc.SegmentedControl(
-        id=name,
-        data=[{"value": key, "label": shown} for key, shown in labels.items()],
-        value=value,
-        fullWidth=True,
-        size="xs",
-        **aria(label=label),
-    )
-    return html.Div([dmc.Text(label, size="sm", fw=600, mb=4), control], className="control")
 
 
 def panel(shown: Shown) -> Parts:

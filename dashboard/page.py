@@ -94,14 +94,14 @@ def page(
         "overview": [],
         "cell": cell.side(types, cells, chosen, shown.only),
         "locus": locus.side(types, shown, cells),
-        "celltype": celltype.side(types, known or celltype.default_types(types), shown.definition),
+        "celltype": celltype.side(dataset, known or celltype.default_types(types), shown),
         "tf": tf.side(types, first_type, shown.definition, settings.max_bed_bytes),
     }
     panels: dict[View, Parts] = {
         "overview": overview.panel(dataset),
         "cell": cell.panel(shown.colour),
         "locus": locus.panel(shown),
-        "celltype": celltype.panel(),
+        "celltype": celltype.panel(shown),
         "tf": tf.panel(),
     }
     return dmc.AppShell(

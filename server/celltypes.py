@@ -7,7 +7,7 @@ from functools import partial
 
 from bi2scope.data.exchange.columns import Coded, Column, Columns, Lazy, narrow, repeated
 from bi2scope.data.exchange.comments import LIFT, RANK, SUMS
-from bi2scope.data.exchange.peaks import score_columns
+from bi2scope.data.exchange.peaks import lift, score_columns
 from bi2scope.server.catalogue import Catalogue
 from bi2scope.server.columns import columnar
 from bi2scope.server.exports import cut_comments, cut_of, view_address, whole_table
@@ -19,7 +19,7 @@ from bi2scope.server.wire import PeakScores
 def peak_scores(catalogue: Catalogue, cell_type: str, query: CutQuery, control: str | None = None) -> PeakScores:
     """Cumulative scores of every peak in a cell type, in genome order, in the three definitions.
 
-    Those of the model, or of a control model that the store holds.
+    Those of the model, or of a control model that the store holds; the lift is left to whoever shows it.
 
     Raises
     ------
@@ -47,6 +47,7 @@ def peak_scores(catalogue: Catalogue, cell_type: str, query: CutQuery, control: 
         links=cumulative.links,
         score=cumulative.score,
         weight=cumulative.weight,
+        lift=[],
     )
 
 
@@ -63,6 +64,7 @@ def score_table(catalogue: Catalogue, cell_type: str, query: ScoresQuery) -> Ans
         {
             **renamed(catalogue.places.peaks, ("peak", "chrom", "start", "end")),
             **{name: partial(getattr, scores, name) for name in ("n_open", "links", "score", "weight")},
+            "lift": lambda: lift(scores.score, scores.n_open, catalogue.peak_chrom),
         }
     )
     fields = {name: getattr(scores, name) for name in type(scores).model_fields if name not in columns}

@@ -9,6 +9,7 @@ import pandas as pd
 
 from bi2scope.data.errors import ConfigurationError, NotFoundError
 from bi2scope.data.exchange.comments import LIFT, RANK, SUMS
+from bi2scope.data.exchange.peaks import lift
 from bi2scope.server.catalogue import Catalogue, Ints
 from bi2scope.server.celltypes import peak_rows
 from bi2scope.server.columns import columnar
@@ -80,6 +81,7 @@ def scores_of_cells(catalogue: Catalogue, names: Sequence[str], cut: CutQuery) -
         links=cumulative.links,
         score=cumulative.score,
         weight=cumulative.weight,
+        lift=lift(cumulative.score, cumulative.n_open, catalogue.peak_chrom),
     )
 
 

@@ -262,5 +262,15 @@ def _view(body: PeakDifference | GeneDifference) -> list[str]:
     """Where the type is shown on the screen; chosen cells are shown nowhere."""
     if body.cell_type == CHOSEN:
         return []
-    address = view_address(view="celltype", cell_type=body.cell_type, layer=body.layer, head=body.head)
+    address = view_address(
+        view="celltype",
+        part="difference",
+        cell_type=body.cell_type,
+        against=body.against,
+        feature="genes" if isinstance(body, GeneDifference) else "peaks",
+        threshold=body.threshold,
+        k=body.top_k,
+        layer=body.layer,
+        head=body.head,
+    )
     return [f"view: {address}"]

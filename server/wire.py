@@ -356,3 +356,6 @@ class PeakScores(WireColumns):
     links: list[float]
     score: list[float]
     weight: list[float]
+    lift: list[float | None] = Field(
+        default=[], description="score over what accessibility alone predicts; null: nothing expected"
+    )

@@ -82,10 +82,9 @@
     text.set("view", now.view);
     if (now.view === "locus") page.locusQuery(text, now.locus);
     else if (now.cell) text.set("cell", now.cell);
-    if (now.view === "celltype") (now.types || []).forEach((kind) => text.append("cell_type", kind));
+    if (now.view === "celltype") page.typeQuery(text, now);
     if (now.view === "tf" && now.tfType) text.append("cell_type", now.tfType);
-    if (now.view === "celltype" || now.view === "tf")
-      text.set("definition", now.view === "tf" ? now.tfDefinition : now.definition);
+    if (now.view === "tf") text.set("definition", now.tfDefinition);
     text.set("threshold", String(now.cut.threshold));
     if (now.cut.top_k !== null) text.set("k", String(now.cut.top_k));
     if (now.cut.layer) text.set("layer", String(now.cut.layer));
@@ -94,16 +93,20 @@
     if (now.view === "cell" && now.filter) text.set("only", now.filter);
     const w = now.view === "cell" && windows.window;
     if (w) text.set("window", [w.gene_start, w.gene_stop, w.peak_start, w.peak_stop].join("-"));
-    const span = now.view === "celltype" ? windows["track-window"] : now.view === "tf" ? windows["tf-window"] : null;
+    const part = now.view === "celltype" && now.kinds && now.kinds.part;
+    if (part === "map" && windows["pairs-window"]) text.set("window", windows["pairs-window"].join("-"));
+    const span = part === "peaks" ? windows["track-window"] : now.view === "tf" ? windows["tf-window"] : null;
     if (span) text.set("span", span.join("-"));
     return "?" + text.toString();
   }
 
-  page.writeAddress = function (view, cell, cut, types, definition, tfType, tfDefinition, locus, colouring, filter, opened) {
+  page.writeAddress = function (view, cell, cut, types, definition, tfType, tfDefinition, locus, colouring, filter, kinds, opened) {
     if (!view || !cut) return dash.no_update;
     const gene = (of) => of && of.gene;
-    const moved = state && (state.view !== view || state.cell !== cell || gene(state.locus) !== gene(locus));
-    state = { view, cell, cut, types, definition, tfType, tfDefinition, locus, colouring, filter };
+    const part = (of) => of && of.part;
+    const moved = state && (state.view !== view || state.cell !== cell || gene(state.locus) !== gene(locus) ||
+      part(state.kinds) !== part(kinds));
+    state = { view, cell, cut, types, definition, tfType, tfDefinition, locus, colouring, filter, kinds };
     writeSoon(moved || !window.history.state ? 0 : 350);
     if (!opened) return dash.no_update;
     zoomTo(opened);
@@ -159,9 +162,9 @@
       zoom("heatmap", given.get("window"), changed("cell") ? 900 : 0);
     }
     if (view === "celltype") {
-      set("types", { value: given.getAll("cell_type") });
-      set("definition", { value: given.get("definition") || "score" });
-      zoom("tracks", given.get("span"), 0);
+      page.typeRestore(given);
+      if ((given.get("part") || "peaks") === "peaks") zoom("tracks", given.get("span"), 0);
+      if (given.get("part") === "map") zoom("pairs-map", given.get("window"), changed("chromosome") ? 900 : 0);
     }
     if (view === "tf") {
       set("tf-type", { value: given.get("cell_type") });
@@ -203,6 +206,11 @@
           move["xaxis.range"] = [full.minallowed, full.maxallowed];
           move["yaxis.range"] = [y.maxallowed, y.minallowed];
         }
+      } else if (id === "pairs-map") {
+        const y = plot._fullLayout.yaxis, mega = (text_) => text_ / 1e6;
+        const whole = [full.minallowed, full.maxallowed, y.minallowed, y.maxallowed];
+        const to = numbers && numbers.length === 4 ? numbers.map(mega) : windows["pairs-window"] ? whole : null;
+        if (to) Object.assign(move, { "xaxis.range": to.slice(0, 2), "yaxis.range": to.slice(2) });
       } else if (numbers && numbers.length === 2) {
         move["xaxis.range"] = [numbers[0] - 0.5, numbers[1] - 0.5];
       } else if (windows[id === "tracks" ? "track-window" : "tf-window"]) {
@@ -216,6 +224,7 @@
   function zoomTo(shown) {
     if (shown.view === "cell" && shown.window) zoom("heatmap", shown.window, 0);
     if (shown.view === "celltype" && shown.span) zoom("tracks", shown.span, 0);
+    if (shown.view === "celltype" && shown.window) zoom("pairs-map", shown.window, 0);
     if (shown.view === "tf" && shown.span) zoom("tf-tracks", shown.span, 0);
   }
 

@@ -102,6 +102,7 @@ def register_view(app: Dash) -> None:
         Input(ids.LOCUS_SHOWN, "data"),
         Input(ids.COLOURING, "value"),
         Input(ids.CELL_TYPE_FILTER, "value"),
+        Input(ids.TYPE_STATE, "data"),
         State(ids.ZOOMED, "data"),
     )
 

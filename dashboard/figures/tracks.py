@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,12 +11,18 @@ import numpy.typing as npt
 import plotly.graph_objects as go
 from dash import Patch
 
-from bi2scope.dashboard.figures.genome import Span, Ticks, chromosome_ticks, peak_ticks
+from bi2scope.dashboard.figures.genome import CHARACTER, Span, Ticks, chromosome_ticks, peak_ticks
 from bi2scope.dashboard.figures.style import SCHEMES, Scheme, axis, base_layout, typed_array
 
 NARROWEST = 600.0
 """Width of the plotting area in the narrowest window that the page is made for, in pixels."""
 
+
+MOST_LABELS = 8
+"""Peaks of a track that are named in view."""
+
+ROOM = 1.16
+"""Height of a track with names, over its highest peak."""
 
 TRACK_HEIGHT = 170
 MARGIN = {"l": 78, "r": 14, "t": 6, "b": 66}
@@ -36,6 +42,10 @@ class Track:
         ``(n_peaks,)``.
     notes
         ``(n_peaks,)`` a line of the tooltip for each peak, or empty.
+    name_of
+        What is written over the highest peaks in view, by position; ``None`` leaves them without.
+    level
+        A value that a line is drawn at: what chance gives.
     """
 
     label: str
@@ -43,6 +53,8 @@ class Track:
     values: npt.NDArray[np.float64]
     colour: str
     notes: Sequence[str] = ()
+    name_of: Callable[[int], str] | None = None
+    level: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +95,34 @@ def trace_parts(track: Track, genome: Genome, start: int, stop: int, bins: int) 
         "y": typed_array(binned.value),
         "customdata": [peak_note(track, genome, int(position)) for position in binned.peak],
     }
+
+
+def label_parts(track: Track, start: int, stop: int, bins: int) -> dict[str, Any]:
+    """Names over the highest peaks of a window, none of them over another."""
+    parts: dict[str, list[Any]] = {"x": [], "y": [], "text": [], "textposition": []}
+    if track.name_of is None:
+        return parts
+    binned = highest_per_bin(track.values, start, stop, bins)
+    scale = NARROWEST / max(stop - start, 1)
+    taken: list[tuple[float, float]] = []
+    for i in np.argsort(-binned.value, kind="stable")[: 4 * MOST_LABELS].tolist():
+        if not binned.value[i] > 0 or len(taken) == MOST_LABELS:
+            break
+        name, at = track.name_of(int(binned.peak[i])), (binned.middle[i] - start) * scale
+        half = CHARACTER * len(name) / 2 + 4
+        if not name or name in parts["text"] or any(at - half < high and low < at + half for low, high in taken):
+            continue
+        taken.append((at - half, at + half))
+        side = "right" if at < half else "left" if at > NARROWEST - half else "center"
+        values = (float(binned.middle[i]), float(binned.value[i]), name, f"top {side}")
+        for column, value in zip(parts.values(), values, strict=True):
+            column.append(value)
+    return parts
+
+
+def room(parts: dict[str, Any]) -> dict[str, Any]:
+    """What the vertical axis is to include, so that names over the highest peaks stay inside."""
+    return {"include": [0, ROOM * max(parts["y"], default=0)]}
 
 
 def peak_note(track: Track, genome: Genome, position: int) -> str:
@@ -128,10 +168,26 @@ def tracks_figure(
             scheme, track.quantity, domain=[low, high], rangemode="tozero", fixedrange=True, nticks=5,
             anchor="x", showgrid=True, gridcolor=SCHEMES[scheme].line, gridwidth=0.5, tickformat="~s",
         )  # fmt: skip
+        if track.level is not None:
+            figure.add_shape(
+                type="line", xref="paper", x0=0, x1=1, yref=f"y{suffix}", y0=track.level, y1=track.level,
+                line={"color": SCHEMES[scheme].text, "width": 1, "dash": "dash"},
+            )  # fmt: skip
         figure.add_annotation(
             text=f"<b>{track.label}</b>", x=0, xref="paper", xanchor="left", y=high, yref="paper",
             yanchor="bottom", showarrow=False, font={"color": SCHEMES[scheme].text, "size": 13},
         )  # fmt: skip
+    for i, track in enumerate(tracks, start=1):  # behind the tracks, so that these keep their numbers
+        if track.name_of is not None:
+            parts = label_parts(track, 0, genome.n_peaks, bins)
+            figure.layout["yaxis" if i == 1 else f"yaxis{i}"].autorangeoptions = room(parts)
+            figure.add_trace(
+                go.Scatter(
+                    **parts, mode="text",
+                    textfont={"size": 11, "color": SCHEMES[scheme].text}, hoverinfo="skip", cliponaxis=False,
+                    yaxis="y" if i == 1 else f"y{i}",
+                )
+            )  # fmt: skip
     return figure
 
 
@@ -194,6 +250,12 @@ def tracks_patch(tracks: Sequence[Track], genome: Genome, start: int, stop: int,
     for i, track in enumerate(tracks):
         for key, value in trace_parts(track, genome, start, stop, bins).items():
             patch["data"][i][key] = value
+    labelled = [i for i, track in enumerate(tracks) if track.name_of is not None]
+    for at, i in enumerate(labelled, start=len(tracks)):
+        parts = label_parts(tracks[i], start, stop, bins)
+        for key, value in parts.items():
+            patch["data"][at][key] = value
+        patch["layout"][f"yaxis{i + 1}" if i else "yaxis"]["autorangeoptions"] = room(parts)
     patch["layout"]["xaxis"]["tickvals"] = ticks.positions
     patch["layout"]["xaxis"]["ticktext"] = ticks.texts
     patch["layout"]["xaxis"]["title"]["text"] = title_of(genome, ticks)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -18,7 +19,7 @@ pytestmark = pytest.mark.browser
 
 def test_tracks_table_and_download_follow_definition_and_threshold(watched: Watched, reader: StoreReader) -> None:
     page, kind = watched.page, reader.cell_types[0]
-    watched.open(f"?view=celltype&cell_type={quote(kind)}&threshold=0.6&k=5")
+    watched.open(f"?view=celltype&cell_type={quote(kind)}&quantity=score&threshold=0.6&k=5")
     page.wait_for_selector("#tracks .scatterlayer .trace")
     path = f"/celltypes/{quote(kind, safe='')}/scores"
     served = watched.service(path, threshold=0.6, top_k=5).json()
@@ -40,6 +41,29 @@ def test_tracks_table_and_download_follow_definition_and_threshold(watched: Watc
     assert len(lines) - 1 == len(served["peak"])
     at = lines[0].split(",").index("links")
     assert [float(line.split(",")[at]) for line in lines[1:]] == served["links"]
+
+
+def test_parts_have_addresses_and_a_click_opens_the_place(watched: Watched, reader: StoreReader) -> None:
+    page, (kind, other) = watched.page, reader.cell_types[:2]
+    watched.open(f"?view=celltype&part=difference&cell_type={quote(kind)}&against={quote(other)}&threshold=0.5&k=5")
+    first = page.locator("#difference-table .ag-row[row-index='0']")
+    path = f"/celltypes/{quote(kind, safe='')}"
+    rows = watched.service(f"{path}/difference/peaks", threshold=0.5, top_k=5, against=other, limit=1).json()["rows"]
+    expect(first.locator("[col-id='key']")).to_have_text(rows["peak"][0])
+    expect(first.locator("[col-id='effect']")).to_have_text(f"{rows['effect'][0]:.3f}")
+    page.wait_for_selector("#volcano .scatterlayer .point")
+    page.get_by_role("tab", name="Regulatory map").click()
+    pair = watched.service(f"{path}/strongest", region=str(reader.peaks["chrom"].iloc[0]), limit=1).json()["pairs"]
+    first = page.locator("#pairs-table .ag-row[row-index='0']")
+    expect(first.locator("[col-id='peak']")).to_have_text(pair["peak"][0])
+    expect(page).to_have_url(re.compile("part=map&cell_type=.*&chromosome="))
+    page.get_by_role("button", name="Undo").click()
+    expect(page.locator("#difference-table")).to_be_visible()
+    page.get_by_role("tab", name="Regulatory map").click()
+    first.locator("[col-id='peak']").click()
+    expect(page.locator("#panel-locus")).to_be_visible()
+    expect(page.locator("#locus-title")).to_contain_text(pair["gene_name"][0])
+    expect(page).to_have_url(re.compile("view=locus"))
 
 
 def test_the_other_views_open_from_their_tabs(watched: Watched) -> None:

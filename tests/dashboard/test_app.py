@@ -49,7 +49,7 @@ def draw_map(screen: FastAPI, cell: str | None, view: str = "cell", window: Any 
 def draw_tracks(screen: FastAPI, types: list[str], drawn: Any = None) -> Any:
     inputs = {
         "types.value": types, "definition.value": "score", "cut-settled.data": CUT, "track-window.data": None,
-        "scheme.data": "light", "view.value": "celltype",
+        "scheme.data": "light", "view.value": "celltype", "part.value": "peaks",
     }  # fmt: skip
     return ask_callback(screen, TRACKS, inputs, {"tracks-drawn.data": drawn})
 
@@ -119,7 +119,7 @@ def test_the_numbers_are_those_of_the_service(screen: FastAPI, reader: StoreRead
 def test_tracks_and_table_of_two_types(screen: FastAPI, reader: StoreReader) -> None:
     types = reader.cell_types[:2]
     answer = draw_tracks(screen, types).json()["response"]
-    assert len(answer["tracks"]["figure"]["data"]) == 2
+    assert len(answer["tracks"]["figure"]["data"]) == 4  # a track and its names for each
     assert {row["cell_type"] for row in answer["peaks"]["rowData"]} == set(types)
     best = next(row for row in answer["peaks"]["rowData"] if row["cell_type"] == types[0])
     scores = Service(screen).json(f"/celltypes/{types[0]}/scores", threshold=0.6, top_k=5)

@@ -46,6 +46,9 @@ def test_scores_agree_with_a_recount(
     assert body.links == links.tolist()
     assert (np.abs(body.score - score) <= (links + 1e-6) / (2 * SCORE_UNIT)).all()  # each link is rounded to the unit
     assert (np.abs(body.weight - weight) <= (links + 1e-6) / (2 * WEIGHT_UNIT)).all()
+    assert [value is None for value in body.lift] == (expected_score(score, n_open, body.chrom) == 0).tolist()
+    found_lift = np.array([np.nan if value is None else value for value in body.lift])
+    np.testing.assert_allclose(found_lift, lift(body.score, body.n_open, body.chrom))
     assert body.truncated == truncated
     assert body.peak == list(reader.peaks.index)
     assert body.chrom == list(reader.peaks["chrom"])

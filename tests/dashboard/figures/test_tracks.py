@@ -7,12 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from bi2scope.dashboard.figures.genome import Span
+from bi2scope.dashboard.figures.genome import CHARACTER, Span
 from bi2scope.dashboard.figures.tracks import (
+    MOST_LABELS,
+    NARROWEST,
     Genome,
     Track,
     height_of,
     highest_per_bin,
+    label_parts,
     rows_of,
     tracks_figure,
     tracks_patch,
@@ -89,3 +92,27 @@ def test_rows_do_not_overlap_and_leave_room_for_their_labels(count: int) -> None
     assert all(-1e-9 <= low < high < 1 for low, high in rows)
     assert all(upper[0] > lower[1] for upper, lower in pairwise(rows))
     assert height_of(count) > 170 * count
+
+
+def named(values: list[float]) -> Track:
+    return Track("B", "Lift", np.array(values), "#0072b2", name_of=lambda i: "ABCDEFGHIJ"[i], level=1.0)
+
+
+def test_the_highest_peaks_in_view_are_named_and_none_covers_another() -> None:
+    parts = label_parts(named([0, 9, 8, 0, 0, 5, 0, 0, 0, 1]), 0, 10, 100)
+    assert parts["text"] == ["B", "C", "F", "J"]
+    assert label_parts(named([9, *[0] * 9]), 0, 1000, 10)["textposition"] == ["top right"]  # at the left end
+    many = Track("B", "Lift", np.arange(1000.0), "#0072b2", name_of=lambda i: f"GENE{i}")
+    middles = sorted(label_parts(many, 0, 1000, 500)["x"])
+    assert 0 < len(middles) <= MOST_LABELS
+    assert all((right - left) * NARROWEST / 1000 > 6 * CHARACTER for left, right in pairwise(middles))
+
+
+def test_names_follow_the_window_behind_the_tracks() -> None:
+    figure = tracks_figure([track(), named([0, 9, 0, 0, 0, 5, 0, 0, 0, 1])], GENOME)
+    assert [trace.mode for trace in figure.data] == ["lines", "lines", "text"]
+    assert figure.layout.yaxis2.autorangeoptions.include[1] > 9
+    assert [shape.y0 for shape in figure.layout.shapes if shape.type == "line"] == [1.0]
+    moved = str(tracks_patch([track(), named([0, 9, 0, 0, 0, 5, 0, 0, 0, 1])], GENOME, 4, 10).to_plotly_json())
+    assert "['F', 'J']" in moved
+    assert "'yaxis2'" in moved
