@@ -12,6 +12,7 @@ from urllib.parse import parse_qs, urlencode
 from bi2scope.dashboard.client import Cut, api_root, quoted
 from bi2scope.dashboard.figures.heatmap import Colouring
 from bi2scope.server.wire import Definition
+from bi2scope.server.wire_tf import MeasureName
 
 View = Literal["overview", "cell", "locus", "celltype", "tf"]
 VIEWS: tuple[View, ...] = get_args(View)
@@ -30,13 +31,19 @@ QUANTITIES: tuple[Quantity, ...] = get_args(Quantity)
 HEIGHTS: tuple[Height, ...] = get_args(Height)
 PARTS: tuple[Part, ...] = get_args(Part)
 FEATURES: tuple[Feature, ...] = get_args(Feature)
+TfTab = Literal["tracks", "scatter", "measures", "matrix"]
+MatrixMeasure = Literal[MeasureName, "gain_auroc", "gain_pearson", "gain_spearman"]
+TF_TABS: tuple[TfTab, ...] = get_args(TfTab)
+MATRIX_MEASURES: tuple[MatrixMeasure, ...] = get_args(MatrixMeasure)
+DROPPED = "dropped"
+"""Stands in the place of a track's id for a file that was dropped and is not kept by the service."""
 
 OF_VIEW: dict[View, tuple[str, ...]] = {
     "overview": (),
     "cell": ("cell", "colour", "only", "window"),
     "locus": ("gene", "region", "cell_type", "cell", "quantity", "height", "track"),
     "celltype": ("cell_type", "quantity", "span", "part", "against", "feature", "chromosome", "window"),
-    "tf": ("cell_type", "definition", "span"),
+    "tf": ("cell_type", "definition", "track", "tab", "measure", "span"),
 }
 """Names in the query by the view that they belong to."""
 
@@ -94,6 +101,15 @@ class TypeShown:
 
 
 @dataclass(frozen=True, slots=True)
+class TfShown:
+    """What the TF-binding view shows, beside what it shares with the others; ``track`` is an id."""
+
+    track: str | None = None
+    tab: TfTab = "tracks"
+    measure: MatrixMeasure = "auroc"
+
+
+@dataclass(frozen=True, slots=True)
 class Shown:
     """What the page shows. A query that leaves ``k`` out means "no limit"; no query at all means the defaults.
 
@@ -114,6 +130,7 @@ class Shown:
     cut: Cut = field(default_factory=lambda: Cut(top_k=MODEL_K))
     locus: LocusShown = field(default_factory=LocusShown)
     kinds: TypeShown = field(default_factory=TypeShown)
+    tf: TfShown = field(default_factory=TfShown)
     colour: Colouring = "score"
     only: str = ""
     window: str | None = None
@@ -127,9 +144,10 @@ class Shown:
         if not given.keys() - {"store"}:
             return cls()
         first = {name: values[0] for name, values in given.items()}
-        cell_types = tuple(given.get("cell_type", ()))
+        cell_types, tracks = tuple(given.get("cell_type", ())), tuple(given.get("track", ()))
+        view = next((view for view in VIEWS if view == first.get("view")), "celltype" if cell_types else "cell")
         return cls(
-            view=next((view for view in VIEWS if view == first.get("view")), "celltype" if cell_types else "cell"),
+            view=view,
             cell=first.get("cell"),
             cell_types=cell_types,
             definition=next((known for known in DEFINITIONS if known == first.get("definition")), "score"),
@@ -144,7 +162,12 @@ class Shown:
                 region=first.get("region"),
                 quantity=next((known for known in QUANTITIES if known == first.get("quantity")), "lift"),
                 height=next((known for known in HEIGHTS if known == first.get("height")), "share"),
-                tracks=tuple(given.get("track", ())),
+                tracks=() if view == "tf" else tracks,
+            ),
+            tf=TfShown(
+                track=tracks[0] if view == "tf" and tracks else None,
+                tab=next((known for known in TF_TABS if known == first.get("tab")), "tracks"),
+                measure=next((known for known in MATRIX_MEASURES if known == first.get("measure")), "auroc"),
             ),
             kinds=TypeShown.of_query(first),
             colour=next((known for known in COLOURS if known == first.get("colour")), "score"),
@@ -165,6 +188,7 @@ def problems(first: Mapping[str, str]) -> Iterator[str]:
         "height": HEIGHTS,
         "part": PARTS,
         "feature": FEATURES,
+        **({"tab": TF_TABS, "measure": MATRIX_MEASURES} if first.get("view") == "tf" else {}),
     }
     for name, known in choices.items():
         if name in first and first[name] not in known:
@@ -184,6 +208,15 @@ def problems(first: Mapping[str, str]) -> Iterator[str]:
             yield f"{name} is “{first[name][:40]}”; it is a whole number from {least} up. {instead} is shown."
     for name in sorted(first.keys() - KNOWN):
         yield f"“{name[:40]}” is nothing that an address can say.{nearest_of(name, sorted(KNOWN))}"
+
+
+def missing_track(shown: Shown, held: Sequence[str]) -> Iterator[str]:
+    """What is to be said of a TF-binding track that a query asks for and the service does not hold."""
+    track = shown.tf.track
+    if track == DROPPED:
+        yield "The BED file that was dropped is not part of an address. Drop it again; to share it, keep it first."
+    elif track is not None and track not in held:
+        yield f"The service holds no track “{track[:40]}”: it may have been deleted, or the service started anew."
 
 
 def missing(shown: Shown, types: Sequence[str], k_max: int) -> Iterator[str]:
@@ -243,6 +276,12 @@ def map_csv(cell_type: str, region: str, cut: Cut, public_api: str = "") -> str:
     """Address of the CSV of a cell type's regulatory map around a region."""
     named = {"region": region, "layer": cut.layer, "head": cut.head}
     return f"{public_api}{api_root()}/celltypes/{quoted(cell_type)}/map.csv?{urlencode(named)}"
+
+
+def matrix_csv(measure: MeasureName, definition: Definition, cut: Cut, public_api: str = "") -> str:
+    """Address of the CSV of a measure of all tracks in all cell types."""
+    named: dict[str, str | int | float] = {"measure": measure, "definition": definition}
+    return f"{public_api}{api_root()}/tf/matrix.csv?{urlencode(cut.parameters() | named)}"
 
 
 def gene_peaks_file(cell_type: str, gene: str, cut: Cut, form: str, public_api: str = "") -> str:

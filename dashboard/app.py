@@ -8,7 +8,7 @@ from typing import Any
 from dash import Dash
 from fastapi import FastAPI
 
-from bi2scope.dashboard.callbacks import cell, celltype, consequences, locus, overview, page, tf
+from bi2scope.dashboard.callbacks import cell, celltype, consequences, locus, overview, page, tf, tf_matrix
 from bi2scope.dashboard.chosen_store import StoreOfPage
 from bi2scope.dashboard.client import Client
 from bi2scope.dashboard.notices import unexpected
@@ -60,5 +60,6 @@ def create_app(settings: Settings, api: FastAPI, client: Client) -> Dash:
     celltype.register(app, client, settings)
     consequences.register(app, client)
     tf.register(app, client, settings)
+    tf_matrix.register(app, client, settings)
     overview.register(app, client)
     return app

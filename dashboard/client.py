@@ -30,7 +30,7 @@ from bi2scope.server.wire_differences import GeneDifference, PeakDifference
 from bi2scope.server.wire_genes import GeneNames, GenePeaks, PeakNames, Region, RegionLinks, RegionPairs, Why
 from bi2scope.server.wire_profile import LinkProfile
 from bi2scope.server.wire_service import StoreList
-from bi2scope.server.wire_tf import TrackComparison, TrackList
+from bi2scope.server.wire_tf import MeasureName, TrackComparison, TrackInfo, TrackList, TrackMatrix
 
 API = "/api/v1"
 
@@ -82,6 +82,26 @@ class Window:
             "peak_start": self.peak_start,
             "peak_stop": self.peak_stop,
         }
+
+
+@dataclass(frozen=True, slots=True)
+class BedFile:
+    """A BED file of the reader's, sent with a question."""
+
+    name: str
+    content: bytes
+
+    @property
+    def sent(self) -> dict[str, Any]:
+        """The form that carries it."""
+        return {"files": {"file": (self.name, self.content)}}
+
+
+def track_request(track: str | BedFile, parameters: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """Method and parts of a question about a held track or a BED file."""
+    if isinstance(track, BedFile):
+        return "POST", {"params": parameters, **track.sent}
+    return "GET", {"params": parameters | {"track": track}}
 
 
 class Client:
@@ -218,23 +238,41 @@ class Client:
         """What a cut leaves in all cells of a type."""
         return await self._get(LinkProfile, f"/celltypes/{quoted(cell_type)}/profile", cut.parameters())
 
+    async def keep_track(self, bed: BedFile) -> TrackInfo:
+        """Have the service keep a BED file, for everybody, until it is deleted or the service stops."""
+        return await self._ask(TrackInfo, "POST", "/tracks", **bed.sent)
+
+    async def forget_track(self, track_id: str) -> TrackInfo:
+        """Have the service forget an uploaded track."""
+        return await self._ask(TrackInfo, "DELETE", f"/tracks/{quoted(track_id)}")
+
     async def compare_track(
-        self, cell_type: str, cut: Cut, definition: Definition, name: str, bed: bytes, *, chance: bool = True
+        self, cell_type: str, cut: Cut, definition: Definition, track: str | BedFile, *, chance: bool = True
     ) -> TrackComparison:
-        """A BED file beside the cumulative scores of a cell type.
+        """A track that the service holds (its id), or a BED file, beside the cumulative scores of a cell type.
 
         Intervals and null models take the service longest; ``chance=False`` leaves them out.
         """
         path = f"/celltypes/{quoted(cell_type)}/tf"
         parameters = cut.parameters() | {"definition": definition} | ({} if chance else {"draws": 0})
-        return await self._ask(TrackComparison, "POST", path, params=parameters, files={"file": (name, bed)})
+        method, asked = track_request(track, parameters)
+        return await self._ask(TrackComparison, method, path, **asked)
 
-    async def track_csv(self, cell_type: str, cut: Cut, definition: Definition, name: str, bed: bytes) -> str:
+    async def track_csv(self, cell_type: str, cut: Cut, definition: Definition, track: str | BedFile) -> str:
         """The rows of :meth:`compare_track` as CSV."""
-        parameters = cut.parameters() | {"definition": definition, "draws": 0}
+        parameters = cut.parameters() | {"definition": definition}
         path = f"/celltypes/{quoted(cell_type)}/tf.csv"
-        asked = {"params": parameters, "files": {"file": (name, bed)}}
-        return (await self._answer("POST", api_root(self._store) + path, **asked)).text
+        method, asked = track_request(track, parameters)
+        return (await self._answer(method, api_root(self._store) + path, **asked)).text
+
+    async def track_matrix(
+        self, measure: MeasureName, cut: Cut, definition: Definition, *, chance: bool = True
+    ) -> TrackMatrix:
+        """One measure of all held tracks in all cell types; ``chance`` as in :meth:`compare_track`."""
+        parameters = (
+            cut.parameters() | {"measure": measure, "definition": definition} | ({} if chance else {"draws": 0})
+        )
+        return await self._get(TrackMatrix, "/tf/matrix", parameters)
 
     async def forward(
         self, method: str, target: bytes, headers: dict[str, str], content: AsyncIterator[bytes] | None

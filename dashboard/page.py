@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import dash_mantine_components as dmc
 from dash import dcc, html
 
 from bi2scope.dashboard import cell, celltype, ids, locus, overview, tf
-from bi2scope.dashboard.address import VIEWS, Shown, View, missing
+from bi2scope.dashboard.address import VIEWS, Shown, View, missing, missing_track
 from bi2scope.dashboard.components import Parts, aria
 from bi2scope.dashboard.controls import cut_controls
 from bi2scope.dashboard.figures.style import as_light
@@ -20,6 +21,7 @@ from bi2scope.dashboard.notices import address_notes
 from bi2scope.dashboard.settings import Settings
 from bi2scope.server.wire import CellSummary, DatasetInfo
 from bi2scope.server.wire_service import StoreSummary
+from bi2scope.server.wire_tf import TrackInfo
 
 THEME = {"primaryColor": "blue", "defaultRadius": "sm", "cursorType": "pointer"}
 
@@ -69,24 +71,33 @@ def waiting() -> html.Div:
     )
 
 
-def page(
-    dataset: DatasetInfo,
-    cells: Sequence[CellSummary],
-    shown: Shown,
-    settings: Settings,
-    stores: Sequence[StoreSummary] = (),
-) -> dmc.AppShell:
-    """The whole page for a data set, showing what the address asks for.
+@dataclass(frozen=True)
+class Offered:
+    """What the page offers to choose from, beside what the data set says.
 
-    Parameters
+    Attributes
     ----------
     cells
-        The first cells of the data set, to offer in the picker.
+        The first cells of the data set.
     stores
         The data sets that the service holds.
+    tracks
+        The TF-binding tracks that it holds.
     """
-    types = dataset.cell_types
-    problems = [*shown.problems, *missing(shown, [kind.name for kind in types], dataset.k_max)]
+
+    cells: Sequence[CellSummary] = ()
+    stores: Sequence[StoreSummary] = ()
+    tracks: Sequence[TrackInfo] = ()
+
+
+def page(dataset: DatasetInfo, offered: Offered, shown: Shown, settings: Settings) -> dmc.AppShell:
+    """The whole page for a data set, showing what the address asks for."""
+    types, cells = dataset.cell_types, offered.cells
+    problems = [
+        *shown.problems,
+        *missing(shown, [kind.name for kind in types], dataset.k_max),
+        *missing_track(shown, [track.track_id for track in offered.tracks]),
+    ]
     known = [name for name in shown.cell_types if any(kind.name == name for kind in types)]
     chosen = shown.cell or next((one.cell_id for one in cells), None)
     first_type = known[0] if known else next((kind.name for kind in types), None)
@@ -95,14 +106,16 @@ def page(
         "cell": cell.side(types, cells, chosen, shown.only),
         "locus": locus.side(types, shown, cells),
         "celltype": celltype.side(dataset, known or celltype.default_types(types), shown),
-        "tf": tf.side(types, first_type, shown.definition, settings.max_bed_bytes),
+        "tf": tf.side(
+            types, first_type, shown.definition, tf.track_control(offered.tracks, shown.tf), settings.max_bed_bytes
+        ),
     }
     panels: dict[View, Parts] = {
         "overview": overview.panel(dataset),
         "cell": cell.panel(shown.colour),
         "locus": locus.panel(shown),
         "celltype": celltype.panel(shown),
-        "tf": tf.panel(),
+        "tf": tf.panel(shown.tf),
     }
     return dmc.AppShell(
         [
@@ -110,7 +123,7 @@ def page(
             keys_list(),
             origin(dataset),
             dcc.Store(id=ids.ZOOMED, data={"view": shown.view, "window": shown.window, "span": shown.span}),
-            dmc.AppShellHeader(header(dataset, shown.view, stores)),
+            dmc.AppShellHeader(header(dataset, shown.view, offered.stores)),
             dmc.AppShellNavbar(
                 dmc.ScrollArea(
                     html.Div(

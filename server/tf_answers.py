@@ -197,7 +197,7 @@ def tables_of(found: Sequence[Sequence[Comparison]], measure: str) -> dict[str, 
     gains = _estimates(found, lambda each: each.gains[gain]) if gain else {}
     for name, key in (("gain", "value"), ("gain_low", "low"), ("gain_high", "high")):
         tables[name] = gains.get(key)
-    for name in ("p_matched", "q_matched"):
+    for name in ("z_matched", "p_matched", "q_matched", "q_all_matched"):
         tables[f"gain_{name}"] = gains.get(name)
     return tables
 

@@ -173,8 +173,10 @@ class TrackMatrix(Wire):
     gain: Table | None = Field(description="With accessibility regressed out; null for measures without such a gain")
     gain_low: Table | None
     gain_high: Table | None
+    gain_z_matched: Table | None
     gain_p_matched: Table | None
     gain_q_matched: Table | None
+    gain_q_all_matched: Table | None
     accessibility: Table
     accessibility_all: list[float | None]
     degree: Table

@@ -166,13 +166,6 @@
       return columns[names[0]].map((_, i) => Object.fromEntries(names.map((name) => [name, columns[name][i]])));
     },
 
-    /* What chance gives is asked for once the sliders rest; a slider that moves again withdraws the question. */
-    tfIdle: function (asked) {
-      if (dash.callback_context.triggered_id === "cut") return forget("tf-idle");
-      if (!asked) return;
-      settled("tf-idle", 500, () => dash.set_props("tf-idle", { data: { asked: asked, at: Date.now() } }));
-    },
-
     dropLabel: (name) => element("Div", name ? [element("B", name), " – drop another to replace it"] : "Drop a BED file here"),
 
     openCell: function (clicked) {

@@ -83,8 +83,7 @@
     if (now.view === "locus") page.locusQuery(text, now.locus);
     else if (now.cell) text.set("cell", now.cell);
     if (now.view === "celltype") page.typeQuery(text, now);
-    if (now.view === "tf" && now.tfType) text.append("cell_type", now.tfType);
-    if (now.view === "tf") text.set("definition", now.tfDefinition);
+    if (now.view === "tf") page.tfQuery(text, now.tf);
     text.set("threshold", String(now.cut.threshold));
     if (now.cut.top_k !== null) text.set("k", String(now.cut.top_k));
     if (now.cut.layer) text.set("layer", String(now.cut.layer));
@@ -100,13 +99,13 @@
     return "?" + text.toString();
   }
 
-  page.writeAddress = function (view, cell, cut, types, definition, tfType, tfDefinition, locus, colouring, filter, kinds, opened) {
+  page.writeAddress = function (view, cell, cut, types, definition, tf, locus, colouring, filter, kinds, opened) {
     if (!view || !cut) return dash.no_update;
     const gene = (of) => of && of.gene;
     const part = (of) => of && of.part;
     const moved = state && (state.view !== view || state.cell !== cell || gene(state.locus) !== gene(locus) ||
       part(state.kinds) !== part(kinds));
-    state = { view, cell, cut, types, definition, tfType, tfDefinition, locus, colouring, filter, kinds };
+    state = { view, cell, cut, types, definition, tf, locus, colouring, filter, kinds };
     writeSoon(moved || !window.history.state ? 0 : 350);
     if (!opened) return dash.no_update;
     zoomTo(opened);
@@ -167,8 +166,7 @@
       if (given.get("part") === "map") zoom("pairs-map", given.get("window"), changed("chromosome") ? 900 : 0);
     }
     if (view === "tf") {
-      set("tf-type", { value: given.get("cell_type") });
-      set("tf-definition", { value: given.get("definition") || "score" });
+      page.tfRestore(given, state.tf || {});
       zoom("tf-tracks", given.get("span"), 0);
     }
     return shown(view);

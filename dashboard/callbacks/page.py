@@ -11,7 +11,7 @@ from bi2scope.dashboard import ids
 from bi2scope.dashboard.address import VIEWS, Shown
 from bi2scope.dashboard.client import Client, ClientError
 from bi2scope.dashboard.notices import unreachable_page
-from bi2scope.dashboard.page import page
+from bi2scope.dashboard.page import Offered, page
 from bi2scope.dashboard.settings import Settings
 
 
@@ -27,12 +27,13 @@ def register(app: Dash, client: Client, settings: Settings) -> None:
     @app.callback(Output(ids.PAGE, "children"), Input(ids.ADDRESS, "data"), prevent_initial_call=True)
     async def open_page(address: dict[str, Any]) -> Any:
         try:
-            dataset, first, held = await asyncio.gather(
-                client.dataset(), client.cells(limit=settings.cells_listed), client.stores()
+            dataset, first, held, tracks = await asyncio.gather(
+                client.dataset(), client.cells(limit=settings.cells_listed), client.stores(), client.tracks()
             )
         except ClientError as error:
             return unreachable_page(error)
-        return page(dataset, first.cells, Shown.of_query(address["query"]), settings, held.stores)
+        offered = Offered(first.cells, held.stores, tracks.tracks)
+        return page(dataset, offered, Shown.of_query(address["query"]), settings)
 
     in_browser(app, "open", Output(ids.ADDRESS, "data"), Input(ids.BOOT, "data"))
     in_browser(
@@ -97,8 +98,7 @@ def register_view(app: Dash) -> None:
         Input(ids.CUT, "data"),
         Input(ids.TYPES, "value"),
         Input(ids.DEFINITION, "value"),
-        Input(ids.TF_TYPE, "value"),
-        Input(ids.TF_DEFINITION, "value"),
+        Input(ids.TF_SHOWN, "data"),
         Input(ids.LOCUS_SHOWN, "data"),
         Input(ids.COLOURING, "value"),
         Input(ids.CELL_TYPE_FILTER, "value"),

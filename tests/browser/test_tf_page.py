@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
+from urllib.parse import quote_plus
 
 import pandas as pd
 import pytest
@@ -59,11 +61,46 @@ def test_a_bad_bed_is_refused_in_words_and_a_good_one_mends_it(watched: Watched,
     watched.open("?view=tf")
     page.wait_for_selector("#bed input[type=file]", state="attached")
     page.set_input_files("#bed input[type=file]", files=payload("first.bed", bed_of(reader, 4)))
-    expect(page.locator("#tf-result")).to_be_visible()
+    expect(page.locator("#tf-tracks")).to_be_visible()
     page.set_input_files("#bed input[type=file]", files=payload("bad.bed", b"chr1\t10\t20\nchr1\tten\t20\n"))
     expect(page.locator("#tf-notice")).to_contain_text("bad.bed, line 2, column 2")
-    expect(page.locator("#tf-result")).to_be_hidden()
+    expect(page.locator("#tf-tracks")).to_be_hidden()
     page.set_input_files("#bed input[type=file]", files=payload("good.bed", bed_of(reader, 5)))
     expect(page.locator("#tf-notice")).to_be_empty()
-    expect(page.locator("#tf-result")).to_be_visible()
+    expect(page.locator("#tf-tracks")).to_be_visible()
     expect(page.locator("#tf-tracks .scatterlayer .trace")).to_have_count(2)
+
+
+def test_a_kept_track_is_in_the_table_and_its_cell_and_address_open_the_comparison(
+    watched: Watched, reader: StoreReader
+) -> None:
+    page, kind = watched.page, reader.cell_types[1]
+    watched.open("?view=tf&threshold=0.6&k=5")
+    page.wait_for_selector("#bed input[type=file]", state="attached")
+    page.set_input_files("#bed input[type=file]", files=payload("kept.bed", bed_of(reader, 3)))
+    expect(page.locator("#tf-tracks .scatterlayer .trace")).to_have_count(2)
+    assert "track=dropped" in page.url
+    page.get_by_role("button", name="Keep it on the service").click()
+    expect(page.get_by_role("button", name="Delete this upload")).to_be_visible()
+    [held] = watched.service("/tracks").json()["tracks"]
+    page.get_by_role("tab", name="Types × tracks").click()
+    served = watched.service("/tf/matrix", threshold=0.6, top_k=5).json()
+    row = page.locator("#tf-matrix-rows .ag-row[row-index='1']")
+    expect(row.locator("[col-id='value']")).to_have_text(f"{served['value'][1][0]:.3f}")
+    expect(row.locator("[col-id='p']")).not_to_be_empty()
+    assert float(row.locator("[col-id='p']").inner_text()) == float(f"{served['p_matched'][1][0]:.2g}")
+    expect(page.locator("#tf-matrix .heatmaplayer text").nth(1)).to_contain_text(f"{served['value'][1][0]:.3f}")
+    expect(page.locator("#tf-matrix-caption")).to_contain_text("1,000 draws")
+    expect(page).to_have_url(re.compile("tab=matrix"))
+    row.locator("[col-id='track']").click()
+    expect(page.locator("#tf-tracks .scatterlayer .trace")).to_have_count(2)
+    expect(page).to_have_url(re.compile(f"cell_type={re.escape(quote_plus(kind))}.*track={held['track_id']}"))
+    page.get_by_role("tab", name="Scatter").click()
+    expect(page.locator("#tf-scatter .scatterlayer .trace")).to_have_count(2)
+    expect(page).to_have_url(re.compile("tab=scatter"))
+    watched.page.reload()
+    expect(page.locator("#tf-scatter-caption")).to_contain_text("AUROC")
+    expect(page.locator("#tf-track")).to_have_value(re.compile(r"kept\.bed"))
+    page.get_by_role("button", name="Delete this upload").click()
+    expect(page.locator("#tf-track")).to_have_value("")
+    assert watched.service("/tracks").json()["tracks"] == []

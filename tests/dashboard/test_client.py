@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from screen import run
 from stores import tiny_store
 
-from bi2scope.dashboard.client import Client, ClientError, Cut, Window
+from bi2scope.dashboard.client import BedFile, Client, ClientError, Cut, Window
 from bi2scope.data.attention import Cut as StoreCut
 from bi2scope.data.store.reader import StoreReader
 from bi2scope.server.app import create_app as create_api
@@ -62,7 +62,7 @@ def test_a_refusal_carries_message_and_hint(client: Client) -> None:
 
 def test_a_bad_bed_is_refused_with_its_line(client: Client, reader: StoreReader) -> None:
     with pytest.raises(ClientError, match=r"bad\.bed, line 2"):
-        run(client.compare_track(reader.cell_types[0], Cut(), "score", "bad.bed", b"chr1\t1\t9\nchr1\tx\t9\n"))
+        run(client.compare_track(reader.cell_types[0], Cut(), "score", BedFile("bad.bed", b"chr1\t1\t9\nchr1\tx\t9\n")))
 
 
 def test_a_service_that_is_away() -> None:

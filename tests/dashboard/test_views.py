@@ -17,7 +17,7 @@ from bi2scope.dashboard.consequences import consequences
 from bi2scope.dashboard.controls import cut_controls, cut_data, cut_of, k_marks
 from bi2scope.dashboard.figures.training import training_figure
 from bi2scope.dashboard.links import LINK_COLUMNS, LINK_FIELDS, link_columns, peak_rows
-from bi2scope.dashboard.page import page, shell
+from bi2scope.dashboard.page import Offered, page, shell
 from bi2scope.dashboard.settings import Settings
 from bi2scope.server.wire import CellSummary
 
@@ -25,7 +25,7 @@ CELLS = [CellSummary(cell_id=f"cell-{i}", cell_type="B", n_genes=5, n_peaks=7) f
 
 
 def whole_page(shown: Shown | None = None, **changes: Any) -> Any:
-    return page(dataset(**changes), CELLS, shown or Shown(), Settings())
+    return page(dataset(**changes), Offered(CELLS), shown or Shown(), Settings())
 
 
 # --- header ---------------------------------------------------------------------------------------------------------
@@ -133,7 +133,7 @@ def test_without_an_address_the_first_cell_and_all_of_few_types_are_shown() -> N
 
 
 def test_a_data_set_without_cells_still_has_a_page() -> None:
-    tree = page(dataset(n_cells=0, cell_types=[]), [], Shown(), Settings())
+    tree = page(dataset(n_cells=0, cell_types=[]), Offered(), Shown(), Settings())
     assert by_id(tree, ids.CELL).value is None
 
 

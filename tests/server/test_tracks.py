@@ -296,6 +296,9 @@ def test_the_matrix_holds_what_single_comparisons_do(fresh: Service, reader: Sto
             assert body.gain[row][column] == measure["gain"]["value"]
         rates = false_discovery_rates(np.array(body.p_matched[row], dtype=float))
         assert body.q_matched[row] == pytest.approx(rates.tolist())
+    assert body.gain_q_all_matched is not None
+    rates = false_discovery_rates(np.array(body.gain_p_matched, dtype=float))
+    assert np.ravel(body.gain_q_all_matched).tolist() == pytest.approx(rates.ravel().tolist())
     assert np.ravel(body.q_all_shift).tolist() == pytest.approx(
         false_discovery_rates(np.array(body.p_shift, dtype=float)).ravel().tolist()
     )
@@ -304,7 +307,9 @@ def test_the_matrix_holds_what_single_comparisons_do(fresh: Service, reader: Sto
     assert table["value"].tolist() == np.ravel(body.value).tolist()
     assert table["cell_type"].tolist() == list(np.repeat(reader.cell_types, 3))
     assert table["track_id"].tolist() == ids * 3
-    assert {"low", "q_matched", "gain", "gain_q_matched", "accessibility", "degree", "width", "base_rate"} <= set(table)
+    assert {"low", "q_matched", "gain", "gain_q_all_matched", "accessibility", "degree", "width", "base_rate"} <= set(
+        table
+    )
 
 
 def test_the_matrix_takes_some_types_and_tracks_and_none(fresh: Service, reader: StoreReader) -> None:
