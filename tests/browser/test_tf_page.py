@@ -71,6 +71,7 @@ def test_a_bad_bed_is_refused_in_words_and_a_good_one_mends_it(watched: Watched,
     expect(page.locator("#tf-tracks .scatterlayer .trace")).to_have_count(2)
 
 
+@pytest.mark.slow
 def test_a_kept_track_is_in_the_table_and_its_cell_and_address_open_the_comparison(
     watched: Watched, reader: StoreReader
 ) -> None:
