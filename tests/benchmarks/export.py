@@ -26,7 +26,7 @@ from bi2scope.model.memory import keep_freed_memory
 from bi2scope.model.network import Bi2Former
 from bi2scope.precompute.attend import attend, attend_cells
 
-K_MAX, SWEPT, SHARD, ALONE, REPEATS = 50, 2_560, 512, 16, 3
+K_MAX, SWEPT, SHARD, ALONE, REPEATS = 50, 2_560, 768, 16, 3
 FEW, MANY = 1_024, 20_480
 """Cells, some of them taken over and over, to see that memory and cost per cell stay."""
 
@@ -67,7 +67,7 @@ def main() -> tuple[dict[str, float], dict[str, float]]:
         "memory_of_20480_over_1024_cells": many[1] / few[1],
     }
     figures = {f"dense_{name}": value for name, value in dense.items()} | {"one_by_one": alone, "swept": swept}
-    figures |= {"swept_as_a_shard_of_512": shard, "block_products": products, "of_20480_cells": many[0]}
+    figures |= {"swept_as_a_shard_of_768": shard, "block_products": products, "of_20480_cells": many[0]}
     return ratios, {
         **{f"{name}_ms_per_cell": value * 1e3 for name, value in figures.items()},
         **{f"peak_mib_of_arrays_of_{number}_cells": taken[number][1] / 2**20 for number in taken},

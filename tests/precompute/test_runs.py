@@ -263,6 +263,7 @@ def test_killed_at_random_moments(tmp_path: Path, undisturbed: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 def test_killed_at_twenty_random_moments(tmp_path: Path, undisturbed: Path) -> None:
     same_after_kills(tmp_path, undisturbed, 20)
 
