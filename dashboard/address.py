@@ -10,6 +10,7 @@ from typing import Literal, get_args
 from urllib.parse import parse_qs, urlencode
 
 from bi2scope.dashboard.client import Cut, api_root, quoted
+from bi2scope.dashboard.comparison import BESIDE, Beside
 from bi2scope.dashboard.figures.heatmap import Colouring
 from bi2scope.server.wire import Definition
 from bi2scope.server.wire_tf import MeasureName
@@ -40,7 +41,7 @@ DROPPED = "dropped"
 
 OF_VIEW: dict[View, tuple[str, ...]] = {
     "overview": (),
-    "cell": ("cell", "colour", "only", "window"),
+    "cell": ("cell", "colour", "only", "window", "beside", "other"),
     "locus": ("gene", "region", "cell_type", "cell", "quantity", "height", "track"),
     "celltype": ("cell_type", "quantity", "span", "part", "against", "feature", "chromosome", "window"),
     "tf": ("cell_type", "definition", "track", "tab", "measure", "span"),
@@ -117,6 +118,8 @@ class Shown:
     ----------
     colour, only
         Of the cell view: what colour stands for, and the cell type that the picker keeps to.
+    beside, other
+        What stands beside the cell's map, and which cell if it is one.
     window, span
         What the map, and the tracks, are zoomed to, as the query has it.
     problems
@@ -133,6 +136,8 @@ class Shown:
     tf: TfShown = field(default_factory=TfShown)
     colour: Colouring = "score"
     only: str = ""
+    beside: Beside = "alone"
+    other: str | None = None
     window: str | None = None
     span: str | None = None
     problems: tuple[str, ...] = ()
@@ -172,6 +177,8 @@ class Shown:
             kinds=TypeShown.of_query(first),
             colour=next((known for known in COLOURS if known == first.get("colour")), "score"),
             only=first.get("only", ""),
+            beside=next((known for known in BESIDE if known == first.get("beside")), "alone"),
+            other=first.get("other"),
             window=first.get("window"),
             span=first.get("span"),
             problems=tuple(problems(first)),
@@ -184,6 +191,7 @@ def problems(first: Mapping[str, str]) -> Iterator[str]:
         "view": VIEWS,
         "definition": DEFINITIONS,
         "colour": COLOURS,
+        "beside": BESIDE,
         "quantity": QUANTITIES,
         "height": HEIGHTS,
         "part": PARTS,

@@ -8,7 +8,7 @@ from typing import Any
 from dash import Dash
 from fastapi import FastAPI
 
-from bi2scope.dashboard.callbacks import cell, celltype, consequences, locus, overview, page, tf, tf_matrix
+from bi2scope.dashboard.callbacks import cell, celltype, consequences, locus, maps, overview, page, tf, tf_matrix
 from bi2scope.dashboard.chosen_store import StoreOfPage
 from bi2scope.dashboard.client import Client
 from bi2scope.dashboard.notices import unexpected
@@ -56,6 +56,7 @@ def create_app(settings: Settings, api: FastAPI, client: Client) -> Dash:
     api.add_middleware(StoreOfPage)
     page.register(app, client, settings)
     cell.register(app, client, settings)
+    maps.register(app, client, settings)
     locus.register(app, client, settings)
     celltype.register(app, client, settings)
     consequences.register(app, client)

@@ -8,6 +8,7 @@ import dash_mantine_components as dmc
 from dash import dcc, html
 
 from bi2scope.dashboard import ids
+from bi2scope.dashboard.comparison import Beside, beside_controls
 from bi2scope.dashboard.components import Parts, aria, busy, graph
 from bi2scope.dashboard.controls import csv_link
 from bi2scope.dashboard.figures.heatmap import HEIGHT, QUANTITIES, Colouring
@@ -64,7 +65,7 @@ def side(
     ]
 
 
-def panel(colour: Colouring = "score") -> Parts:
+def panel(colour: Colouring = "score", beside: Beside = "alone", other: str | None = None) -> Parts:
     """The main part: numbers, the map, the table."""
     return [
         html.Div(id=ids.CELL_NOTICE),
@@ -80,7 +81,9 @@ def panel(colour: Colouring = "score") -> Parts:
                 html.Section(
                     [
                         html.Div(id=ids.HEATMAP_NOTICE),
-                        colouring_control(colour),
+                        dmc.Group(
+                            [beside_controls(beside, other), colouring_control(colour)], justify="space-between", gap=6
+                        ),
                         html.Div(
                             [
                                 busy(the_map(), ids.HEATMAP),

@@ -28,6 +28,7 @@ from bi2scope.server.wire import (
 )
 from bi2scope.server.wire_differences import GeneDifference, PeakDifference
 from bi2scope.server.wire_genes import GeneNames, GenePeaks, PeakNames, Region, RegionLinks, RegionPairs, Why
+from bi2scope.server.wire_maps import TypeHeatmap
 from bi2scope.server.wire_profile import LinkProfile
 from bi2scope.server.wire_service import StoreList
 from bi2scope.server.wire_tf import MeasureName, TrackComparison, TrackInfo, TrackList, TrackMatrix
@@ -104,6 +105,20 @@ def track_request(track: str | BedFile, parameters: dict[str, Any]) -> tuple[str
     return "GET", {"params": parameters | {"track": track}}
 
 
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """What is seen of a heatmap: at most so many bins across and down, over a window or all of it."""
+
+    width: int
+    height: int
+    window: Window | None = None
+
+    def parameters(self) -> dict[str, int]:
+        """Query parameters of the API."""
+        whole = {"width": self.width, "height": self.height}
+        return whole | (self.window.parameters() if self.window else {})
+
+
 class Client:
     """Asynchronous client of ``/api/v1``; make one with :meth:`of_app` or :meth:`of_address`.
 
@@ -174,12 +189,15 @@ class Client:
         parameters = cut.parameters() | {name: value for name, value in named.items() if value is not None}
         return await self._get(LinkTable, f"/cells/{quoted(cell_id)}/links", parameters)
 
-    async def heatmap(self, cell_id: str, cut: Cut, width: int, height: int, window: Window | None = None) -> Heatmap:
-        """Genes by peaks of a cell, or a window of them, in at most ``height`` by ``width`` bins."""
-        parameters = cut.parameters() | {"width": width, "height": height}
-        if window is not None:
-            parameters |= window.parameters()
+    async def heatmap(self, cell_id: str, cut: Cut, sight: Sight, beside: str | None = None) -> Heatmap:
+        """Genes by peaks of a cell, or a window of them; ``beside`` puts those of another cell on the axes too."""
+        parameters = cut.parameters() | sight.parameters() | ({} if beside is None else {"beside": beside})
         return await self._get(Heatmap, f"/cells/{quoted(cell_id)}/heatmap", parameters)
+
+    async def type_heatmap(self, cell_type: str, cell_id: str, cut: Cut, sight: Sight) -> TypeHeatmap:
+        """The type's map over the axes of a cell; the cut's layer and head alone."""
+        parameters = {"cell": cell_id, "layer": cut.layer, "head": cut.head} | sight.parameters()
+        return await self._get(TypeHeatmap, f"/celltypes/{quoted(cell_type)}/heatmap", parameters)
 
     async def scores(self, cell_type: str, cut: Cut) -> PeakScores:
         """Cumulative scores of every peak in a cell type."""

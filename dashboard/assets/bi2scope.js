@@ -63,15 +63,15 @@
     tell();
   }
 
-  let bins = null, read = null, found = null;
+  const reads = new WeakMap();  /* by what the tooltip was given of a map: its bins, and the link at each of their places */
   function linkAt(data, x, y) {
-    if (bins !== data) {
-      bins = data;
-      read = JSON.parse(data.json);
-      found = new Map(read.bins.row.map((row, i) => [row * data.columns + read.bins.column[i], i]));
+    if (!reads.has(data)) {
+      const read = JSON.parse(data.json);
+      reads.set(data, { read: read, found: new Map(read.bins.row.map((row, i) => [row * data.columns + read.bins.column[i], i])) });
     }
     const row = Math.round((y - data.y0) / data.dy), column = Math.round((x - data.x0) / data.dx);
-    return found.get(row * data.columns + column);
+    const { read, found } = reads.get(data), at = found.get(row * data.columns + column);
+    return at === undefined ? undefined : { at: at, read: read };
   }
 
   dash.bi2scope = {
@@ -112,7 +112,7 @@
     mapWindow: function (event) {
       const by = dash.callback_context.triggered_id;
       forget("map-window");
-      if (by === "cell") {
+      if (by && by !== "heatmap") {
         dash.bi2scope.zoomed("window", null);
         return null;
       }
@@ -140,13 +140,19 @@
 
     tooltip: function (hover, data) {
       const point = hover && hover.points && hover.points[0];
-      const at = point && data ? linkAt(data, point.x, point.y) : undefined;
-      if (at === undefined) return [false, dash.no_update, dash.no_update, dash.no_update];
-      const b = read.bins;
+      const own = point && data && data.maps[point.curveNumber], link = own ? linkAt(own, point.x, point.y) : undefined;
+      if (link === undefined) return [false, dash.no_update, dash.no_update, dash.no_update];
+      const at = link.at, read = link.read, b = read.bins, mean = b.mean_score !== undefined;
       const line = (name, value) => element("Tr", [element("Td", name), element("Td", value)]);
-      const head = read.gene_names[b.gene[at] - data.gene_start] + " – " + read.peak_names[b.peak[at] - data.peak_start];
-      const many = b.n_links[at] > 1 ? [element("Div", "best of " + whole(b.n_links[at]) + " links here")] : [];
-      const rows = [
+      const head = read.gene_names[b.gene[at] - own.gene_start] + " – " + read.peak_names[b.peak[at] - own.peak_start];
+      const count = (mean ? b.n_pairs : b.n_links)[at], noun = mean ? " pairs here" : " links here";
+      const many = count > 1 ? [element("Div", "best of " + whole(count) + noun)] : [];
+      const rows = mean ? [
+        line("Distance to TSS", signed(b.distance_to_tss[at]) + " bp"),
+        line("Mean score", b.mean_score[at].toFixed(4)),
+        line("Mean weight", b.mean_weight[at].toFixed(4)),
+        line("Cells with the link", whole(b.n_cells[at]) + " of " + whole(b.n_both[at]) + " with both"),
+      ] : [
         line("Distance to TSS", signed(b.distance_to_tss[at]) + " bp"),
         line("Score", b.score[at].toFixed(4)),
         line("Logit", b.logit[at].toFixed(3)),
@@ -158,6 +164,8 @@
       const side = point.bbox.x0 > box.width / 2 ? "left" : "right";
       return [true, point.bbox, side, element("Div", [element("B", head), table, ...many])];
     },
+
+    showOther: (beside) => ({ display: beside === "cell" ? "block" : "none" }),
 
     rows: function (text) {
       if (!text) return [];

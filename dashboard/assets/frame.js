@@ -90,6 +90,8 @@
     if (now.cut.head) text.set("head", String(now.cut.head));
     if (now.view === "cell" && now.colouring && now.colouring !== "score") text.set("colour", now.colouring);
     if (now.view === "cell" && now.filter) text.set("only", now.filter);
+    if (now.view === "cell" && now.beside && now.beside !== "alone") text.set("beside", now.beside);
+    if (now.view === "cell" && now.beside === "cell" && now.other) text.set("other", now.other);
     const w = now.view === "cell" && windows.window;
     if (w) text.set("window", [w.gene_start, w.gene_stop, w.peak_start, w.peak_stop].join("-"));
     const part = now.view === "celltype" && now.kinds && now.kinds.part;
@@ -99,13 +101,13 @@
     return "?" + text.toString();
   }
 
-  page.writeAddress = function (view, cell, cut, types, definition, tf, locus, colouring, filter, kinds, opened) {
+  page.writeAddress = function (view, cell, cut, types, definition, tf, locus, colouring, filter, kinds, beside, other, opened) {
     if (!view || !cut) return dash.no_update;
     const gene = (of) => of && of.gene;
     const part = (of) => of && of.part;
     const moved = state && (state.view !== view || state.cell !== cell || gene(state.locus) !== gene(locus) ||
       part(state.kinds) !== part(kinds));
-    state = { view, cell, cut, types, definition, tf, locus, colouring, filter, kinds };
+    state = { view, cell, cut, types, definition, tf, locus, colouring, filter, kinds, beside, other };
     writeSoon(moved || !window.history.state ? 0 : 350);
     if (!opened) return dash.no_update;
     zoomTo(opened);
@@ -158,7 +160,10 @@
     if (cell && changed("cell")) set("cell", { value: cell, data: [{ value: cell, label: cell }] });
     if (view === "cell") {
       if ((given.get("colour") || "score") !== state.colouring) set("colouring", { value: given.get("colour") || "score" });
-      zoom("heatmap", given.get("window"), changed("cell") ? 900 : 0);
+      const other = given.get("other"), beside = given.get("beside") || "alone";
+      if (other && changed("other")) set("other-cell", { value: other, data: [{ value: other, label: other }] });
+      if (beside !== state.beside) set("beside", { value: beside });
+      zoom("heatmap", given.get("window"), ["cell", "beside", "other"].some(changed) ? 900 : 0);
     }
     if (view === "celltype") {
       page.typeRestore(given);

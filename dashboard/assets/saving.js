@@ -53,9 +53,14 @@
   function tracePoints(plot) {
     const rows = [];
     plot._fullData.forEach(function (trace) {
-      if (trace.visible !== true || !trace.x || !trace.y || trace.type === "heatmap") return;
+      if (trace.visible !== true || !trace.x || !trace.y) return;
       const layout = plot._fullLayout, key = (id, letter) => layout[letter + "axis" + id.slice(1)];
       const x = key(trace.xaxis || "x", "x"), y = key(trace.yaxis || "y", "y");
+      if (trace.type === "heatmap") {
+        trace.z.forEach((row, j) => Array.from(row).forEach((z, i) =>
+          rows.push([z, title(x), trace.x[i], title(y), trace.y[j], null])));
+        return;
+      }
       const notes = Array.isArray(trace.text) ? trace.text : trace.customdata;
       Array.from(trace.x).forEach(function (at, i) {
         if (at === null || trace.y[i] === null || trace.y[i] === undefined || !within(at, x)) return;
@@ -63,7 +68,8 @@
         rows.push([trace.name, title(x), at, title(y), trace.y[i], note]);
       });
     });
-    return { names: ["series", "x_axis", "x", "y_axis", "y", "note"], rows: rows };
+    const cells = plot._fullData.some((trace) => trace.type === "heatmap" && trace.x);
+    return { names: [cells ? "value" : "series", "x_axis", "x", "y_axis", "y", "note"], rows: rows };
   }
 
   /* What a figure shows, by its name, where points of traces are not what a reader wants; views add theirs. */
@@ -171,7 +177,7 @@
     const data = copy(plot.data).map((trace) => Object.assign({}, trace)), layout = copy(plot.layout);
     layout.shapes = [...(layout.shapes || [])];
     plot._fullData.forEach(function (full, i) {
-      const drawn = full.type === "heatmap" && full.visible === true && outlines(data[i], full);
+      const drawn = full.type === "heatmap" && full.visible === true && !full.x && outlines(data[i], full);
       if (!drawn) return;
       layout.shapes.push(...drawn);
       Object.assign(data[i], { z: [[full.zmin]], x0: -1e7, y0: -1e7 });  /* out of sight: its colour bar stays */

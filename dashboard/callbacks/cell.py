@@ -6,16 +6,14 @@ import asyncio
 from typing import Any
 
 from dash import Dash, Input, Output, State, ctx, no_update
-from dash.exceptions import PreventUpdate
 
 from bi2scope.dashboard import cell, ids
 from bi2scope.dashboard.address import links_csv
-from bi2scope.dashboard.callbacks.page import in_browser
-from bi2scope.dashboard.client import Client, Window
+from bi2scope.dashboard.callbacks.page import in_browser, require_view
+from bi2scope.dashboard.client import Client
 from bi2scope.dashboard.consequences import consequences
 from bi2scope.dashboard.controls import cut_of
 from bi2scope.dashboard.figures.embedding import embedding_figure, ring_patch
-from bi2scope.dashboard.figures.heatmap import Colouring, caption, heatmap_figure, heatmap_patch, tooltip_bins
 from bi2scope.dashboard.figures.style import Scheme
 from bi2scope.dashboard.links import link_columns
 from bi2scope.dashboard.notices import or_instead, or_notice
@@ -24,16 +22,9 @@ from bi2scope.dashboard.settings import Settings
 STEPS = {ids.PREVIOUS: -1, ids.NEXT: 1}
 
 
-def require_view(view: str, mine: str, *chosen: object) -> None:
-    """Stop a callback whose view is out of sight, or for which something is still to be chosen."""
-    if view != mine or any(choice in (None, "", []) for choice in chosen):
-        raise PreventUpdate
-
-
 def register(app: Dash, client: Client, settings: Settings) -> None:
     """Add the callbacks to the app."""
     register_picking(app, client, settings)
-    register_map(app, client, settings)
     register_table(app, client, settings)
 
 
@@ -93,64 +84,6 @@ def register_picking(app: Dash, client: Client, settings: Settings) -> None:
             return ring_patch(embedding, chosen), no_update
         types = [kind.name for kind in (await client.dataset()).cell_types]
         return embedding_figure(embedding, scheme, chosen=chosen, types=types, height=cell.EMBEDDING_HEIGHT), scheme
-
-
-def register_map(app: Dash, client: Client, settings: Settings) -> None:
-    """The map: drawn anew for another cell, patched for another cut or window of the same one."""
-
-    @app.callback(
-        Output(ids.HEATMAP, "figure"),
-        Output(ids.BINS, "data"),
-        Output(ids.DRAWN, "data"),
-        Output(ids.HEATMAP_CAPTION, "children"),
-        Output(ids.HEATMAP_NOTICE, "children"),
-        Input(ids.CELL, "value"),
-        Input(ids.CUT, "data"),
-        Input(ids.WINDOW, "data"),
-        Input(ids.COLOURING, "value"),
-        Input(ids.SCHEME, "data"),
-        Input(ids.VIEW, "value"),
-        State(ids.DRAWN, "data"),
-    )
-    @or_notice(4)
-    async def draw_map(
-        chosen: str | None,
-        cut: dict[str, Any],
-        window: dict[str, int] | None,
-        colouring: Colouring,
-        scheme: Scheme,
-        view: str,
-        drawn: list[str] | None,
-    ) -> Any:
-        require_view(view, "cell", chosen)
-        assert chosen is not None
-        shown = Window(**window) if window else None
-        heatmap, dataset = await asyncio.gather(
-            client.heatmap(chosen, cut_of(cut), settings.heatmap_columns, settings.heatmap_rows, shown),
-            client.dataset(),
-        )
-        now = [chosen, scheme, colouring]
-        figure = heatmap_patch(heatmap, colouring) if drawn == now else heatmap_figure(heatmap, scheme, colouring)
-        return figure, tooltip_bins(heatmap), now, caption(heatmap, dataset.max_distance)
-
-    in_browser(
-        app,
-        "mapWindow",
-        Output(ids.WINDOW, "data"),
-        Input(ids.HEATMAP, "relayoutData"),
-        Input(ids.CELL, "value"),
-        prevent_initial_call=True,
-    )
-    in_browser(
-        app,
-        "tooltip",
-        Output(ids.TOOLTIP, "show"),
-        Output(ids.TOOLTIP, "bbox"),
-        Output(ids.TOOLTIP, "direction"),
-        Output(ids.TOOLTIP, "children"),
-        Input(ids.HEATMAP, "hoverData"),
-        State(ids.BINS, "data"),
-    )
 
 
 def register_table(app: Dash, client: Client, settings: Settings) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from dash import Dash, Input, Output
 
 from bi2scope.dashboard import ids
-from bi2scope.dashboard.callbacks.cell import require_view
+from bi2scope.dashboard.callbacks.page import require_view
 from bi2scope.dashboard.client import Client
 from bi2scope.dashboard.consequences import consequences
 from bi2scope.dashboard.controls import cut_of

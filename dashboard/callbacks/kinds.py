@@ -10,7 +10,7 @@ from dash.exceptions import PreventUpdate
 
 from bi2scope.dashboard import contrast, ids, regulatory
 from bi2scope.dashboard.address import Feature, difference_csv
-from bi2scope.dashboard.callbacks.cell import require_view
+from bi2scope.dashboard.callbacks.page import require_view
 from bi2scope.dashboard.client import Client
 from bi2scope.dashboard.components import nothing_yet
 from bi2scope.dashboard.controls import csv_link, cut_of

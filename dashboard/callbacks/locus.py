@@ -13,8 +13,7 @@ from dash.exceptions import PreventUpdate
 from bi2scope.dashboard import arcs as links
 from bi2scope.dashboard import ids, locus
 from bi2scope.dashboard.arcs import MOST_LISTED, Arcs, Place, Sight
-from bi2scope.dashboard.callbacks.cell import require_view
-from bi2scope.dashboard.callbacks.page import in_browser
+from bi2scope.dashboard.callbacks.page import in_browser, require_view
 from bi2scope.dashboard.cell import cell_options
 from bi2scope.dashboard.client import Client, Cut
 from bi2scope.dashboard.controls import cut_of

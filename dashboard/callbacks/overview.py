@@ -7,8 +7,7 @@ from typing import Any
 from dash import Dash, Input, Output, no_update
 
 from bi2scope.dashboard import ids, overview
-from bi2scope.dashboard.callbacks.cell import require_view
-from bi2scope.dashboard.callbacks.page import in_browser
+from bi2scope.dashboard.callbacks.page import in_browser, require_view
 from bi2scope.dashboard.client import Client
 from bi2scope.dashboard.figures.embedding import embedding_figure
 from bi2scope.dashboard.figures.style import Scheme

@@ -6,6 +6,7 @@ import asyncio
 from typing import Any
 
 from dash import ClientsideFunction, Dash, Input, Output, State
+from dash.exceptions import PreventUpdate
 
 from bi2scope.dashboard import ids
 from bi2scope.dashboard.address import VIEWS, Shown
@@ -19,6 +20,12 @@ def in_browser(app: Dash, name: str, *wiring: Output | Input | State, **options:
     """Add a callback that a function of ``assets/bi2scope.js`` answers, without asking the service."""
     untyped: Any = app  # Dash does not annotate this method
     untyped.clientside_callback(ClientsideFunction("bi2scope", name), *wiring, **options)
+
+
+def require_view(view: str, mine: str, *chosen: object) -> None:
+    """Stop a callback whose view is out of sight, or for which something is still to be chosen."""
+    if view != mine or any(choice in (None, "", []) for choice in chosen):
+        raise PreventUpdate
 
 
 def register(app: Dash, client: Client, settings: Settings) -> None:
@@ -103,6 +110,8 @@ def register_view(app: Dash) -> None:
         Input(ids.COLOURING, "value"),
         Input(ids.CELL_TYPE_FILTER, "value"),
         Input(ids.TYPE_STATE, "data"),
+        Input(ids.BESIDE, "value"),
+        Input(ids.OTHER, "value"),
         State(ids.ZOOMED, "data"),
     )
 

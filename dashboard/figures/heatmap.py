@@ -17,6 +17,7 @@ from dash import Patch
 from bi2scope.dashboard.figures.genome import Span, Ticks, gene_spans, gene_ticks, peak_spans, peak_ticks
 from bi2scope.dashboard.figures.style import SCHEMES, Scheme, axis, base_layout, typed_array
 from bi2scope.server.wire import Heatmap
+from bi2scope.server.wire_maps import TypeHeatmap
 
 HEIGHT = 560
 """Height of the map in the lowest window that the page is made for, in pixels; it grows with the window."""
@@ -56,7 +57,7 @@ def raster(heatmap: Heatmap, colouring: Colouring = "score") -> npt.NDArray[np.f
     return scores
 
 
-def placement(heatmap: Heatmap) -> dict[str, float]:
+def placement(heatmap: Heatmap | TypeHeatmap) -> dict[str, float]:
     """Where the raster lies: the middle of its first bin and the size of a bin, on both axes."""
     return {
         "x0": heatmap.peak_start + (heatmap.peak_step - 1) / 2,
@@ -93,7 +94,7 @@ def titles_of(heatmap: Heatmap, across: Ticks, down: Ticks) -> tuple[str, str]:
     )
 
 
-def outline(heatmap: Heatmap, scheme: Scheme) -> list[dict[str, Any]]:
+def outline(heatmap: Heatmap | TypeHeatmap, scheme: Scheme) -> list[dict[str, Any]]:
     """Two shapes under the raster: the blocks where a link is possible, shaded, and the chromosome bounds."""
     colours = SCHEMES[scheme]
     shared = [c for c in heatmap.chromosomes if c.gene_stop > c.gene_start and c.peak_stop > c.peak_start]
@@ -222,7 +223,7 @@ def heatmap_patch(heatmap: Heatmap, colouring: Colouring = "score") -> Patch:
     return patch
 
 
-def tooltip_bins(heatmap: Heatmap) -> dict[str, Any]:
+def tooltip_bins(heatmap: Heatmap | TypeHeatmap) -> dict[str, Any]:
     """What the tooltip reads in the browser: where bins lie and, as JSON, the bins as columns and the window's names.
 
     Text, because Dash walks through every number of a list before it writes it: 200 ms for 10,000 bins, text 1 ms.
@@ -230,6 +231,7 @@ def tooltip_bins(heatmap: Heatmap) -> dict[str, Any]:
     return {
         **placement(heatmap),
         "cell": heatmap.cell_id,
+        "cell_type": heatmap.cell_type,
         "gene_start": heatmap.gene_start,
         "gene_stop": heatmap.gene_stop,
         "peak_start": heatmap.peak_start,
@@ -252,6 +254,6 @@ def caption(heatmap: Heatmap, max_distance: int | None = None) -> str:
     )
 
 
-def counted(number: int, noun: str) -> str:
-    """A number with its noun: "1 gene", "6 genes"."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+def counted(number: int, noun: str, form: str = "") -> str:
+    """A number with its noun: "1 gene", "6 genes"; ``form`` is "," for thousands."""
+    return f"{number:{form}} {noun}" if number == 1 else f"{number:{form}} {noun}s"

@@ -62,6 +62,12 @@ TYPE_COLOURS = (
     "#882255", "#999933", "#332288", "#44aa99", "#aa4499", "#6699cc", "#117733", "#997700", "#994455", "#888888",
 )  # fmt: skip
 
+DIVERGING: dict[Scheme, tuple[str, str, str]] = {
+    "light": ("#1f5fae", "#d5d8dc", "#c14a09"),
+    "dark": ("#62a8ef", "#62666c", "#ff9d5c"),
+}
+"""Lower, equal, higher: blue and orange, told apart by every kind of sight, with a grey that either page shows."""
+
 FONT = "-apple-system, BlinkMacSystemFont, 'Segoe UI', Roboto, Helvetica, Arial, sans-serif"
 """The page's own fonts, all of them on the reader's machine."""
 
@@ -123,7 +129,8 @@ def as_light() -> dict[str, Any]:
     dark, light = SCHEMES["dark"], SCHEMES["light"]
     names = ("text", "muted", "line", "band")
     return {
-        "plain": {getattr(dark, name): getattr(light, name) for name in names},
+        "plain": {getattr(dark, name): getattr(light, name) for name in names}
+        | dict(zip(DIVERGING["dark"], DIVERGING["light"], strict=True)),
         "dark": [list(stop) for stop in dark.score_scale],
         "light": [list(stop) for stop in light.score_scale],
     }

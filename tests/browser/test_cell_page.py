@@ -235,6 +235,35 @@ def test_an_unknown_cell_is_explained_and_the_page_goes_on(watched: Watched, rea
     expect(page.locator("#heatmap-notice")).to_be_empty()
 
 
+def test_maps_side_by_side_zoom_together_and_are_in_the_address(watched: Watched, reader: StoreReader) -> None:
+    page, (cell, other) = watched.page, (str(reader.cells.index[at]) for at in (7, 12))
+    watched.open(f"?view=cell&cell={cell}&threshold=0.6&k=3&beside=cell&other={other}")
+    expect(page.locator("#heatmap .heatmaplayer image")).to_have_count(3)
+    expect(page.locator("#heatmap .annotation-text").nth(1)).to_contain_text(other)
+    served = watched.service(f"/cells/{other}/heatmap", threshold=0.6, top_k=3, beside=cell).json()
+    expect(page.locator("#heatmap .annotation-text").nth(1)).to_contain_text(f"{served['n_links']:,} link")
+    area = page.locator("#heatmap .nsewdrag").nth(1).bounding_box()
+    assert area is not None
+    page.mouse.move(area["x"] + 2, area["y"] + 2)
+    page.mouse.down()
+    page.mouse.move(area["x"] + area["width"] * 0.3, area["y"] + area["height"] * 0.3, steps=5)
+    page.mouse.up()
+    expect(page).to_have_url(re.compile("window="))
+    ranges = page.evaluate(
+        """() => {
+            const full = document.querySelector("#heatmap .js-plotly-plot")._fullLayout;
+            return ["xaxis", "xaxis2", "xaxis3"].map((name) => full[name].range);
+        }"""
+    )
+    assert ranges[0] == ranges[1] == ranges[2]
+    page.get_by_text("Four thresholds").click()
+    expect(page.locator("#heatmap .heatmaplayer image")).to_have_count(4)
+    expect(page).to_have_url(re.compile("beside=thresholds"))
+    expect(page).not_to_have_url(re.compile("window="))
+    page.get_by_text("Mean of type").click()
+    expect(page.locator("#heatmap .annotation-text").nth(1)).to_contain_text("Mean of")
+
+
 def test_the_map_is_saved_as_numbers_and_as_pictures_that_name_their_page(
     watched: Watched, reader: StoreReader
 ) -> None:

@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from screen import run
 from stores import tiny_store
 
-from bi2scope.dashboard.client import BedFile, Client, ClientError, Cut, Window
+from bi2scope.dashboard.client import BedFile, Client, ClientError, Cut, Sight, Window
 from bi2scope.data.attention import Cut as StoreCut
 from bi2scope.data.store.reader import StoreReader
 from bi2scope.server.app import create_app as create_api
@@ -48,7 +48,7 @@ def test_links_are_those_of_the_store(client: Client, reader: StoreReader) -> No
 
 def test_a_window_of_the_heatmap(client: Client, reader: StoreReader) -> None:
     name = str(reader.cells.index[0])
-    heatmap = run(client.heatmap(name, Cut(), 5, 4, Window(1, 9, 2, 12)))
+    heatmap = run(client.heatmap(name, Cut(), Sight(5, 4, Window(1, 9, 2, 12))))
     assert (heatmap.gene_start, heatmap.gene_stop, heatmap.peak_start, heatmap.peak_stop) == (1, 9, 2, 12)
     assert (heatmap.gene_step, heatmap.peak_step) == (2, 2)
 
