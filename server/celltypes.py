@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from typing import TYPE_CHECKING
 
 from bi2scope.data.exchange.columns import Coded, Column, Columns, Lazy, narrow, repeated
 from bi2scope.data.exchange.comments import LIFT, RANK, SUMS
@@ -14,6 +15,9 @@ from bi2scope.server.exports import cut_comments, cut_of, view_address, whole_ta
 from bi2scope.server.params import CutQuery, ScoresQuery
 from bi2scope.server.tabular import Answer, TableBody
 from bi2scope.server.wire import PeakScores
+
+if TYPE_CHECKING:
+    from bi2scope.data.store.cumulative import CumulativeScores
 
 
 def peak_scores(catalogue: Catalogue, cell_type: str, query: CutQuery, control: str | None = None) -> PeakScores:
@@ -29,6 +33,13 @@ def peak_scores(catalogue: Catalogue, cell_type: str, query: CutQuery, control: 
     name = catalogue.require_cell_type(cell_type)
     catalogue.require_head(query.layer, query.head)
     cumulative = catalogue.reader.cumulative(name, query.cut, query.layer, query.head, control)
+    return all_scores(catalogue, name, query, cumulative, control)
+
+
+def all_scores(
+    catalogue: Catalogue, name: str, query: CutQuery, cumulative: CumulativeScores, control: str | None = None
+) -> PeakScores:
+    """Cumulative scores, however summed, under the name of those they were summed over."""
     return columnar(
         PeakScores,
         cell_type=name,

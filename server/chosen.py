@@ -9,10 +9,8 @@ import pandas as pd
 
 from bi2scope.data.errors import ConfigurationError, NotFoundError
 from bi2scope.data.exchange.comments import LIFT, RANK, SUMS
-from bi2scope.data.exchange.peaks import lift
 from bi2scope.server.catalogue import Catalogue, Ints
-from bi2scope.server.celltypes import peak_rows
-from bi2scope.server.columns import columnar
+from bi2scope.server.celltypes import all_scores, peak_rows
 from bi2scope.server.exports import cut_comments, whole_table
 from bi2scope.server.params import ChosenCells, CutQuery
 from bi2scope.server.tabular import Answer
@@ -63,26 +61,7 @@ def scores_of_cells(catalogue: Catalogue, names: Sequence[str], cut: CutQuery) -
     catalogue.require_head(cut.layer, cut.head)
     cells = chosen_positions(catalogue, names)
     cumulative = catalogue.reader.cumulative_of_cells(cells, cut.cut, cut.layer, cut.head)
-    return columnar(
-        PeakScores,
-        cell_type=CHOSEN,
-        control=None,
-        n_cells=cumulative.n_cells,
-        layer=cut.layer,
-        head=cut.head,
-        threshold=cut.threshold,
-        top_k=cut.top_k,
-        truncated=cumulative.truncated,
-        peak=catalogue.peak,
-        chrom=catalogue.peak_chrom,
-        start=catalogue.peak_start,
-        end=catalogue.peak_end,
-        n_open=cumulative.n_open,
-        links=cumulative.links,
-        score=cumulative.score,
-        weight=cumulative.weight,
-        lift=lift(cumulative.score, cumulative.n_open, catalogue.peak_chrom),
-    )
+    return all_scores(catalogue, CHOSEN, cut, cumulative)
 
 
 def chosen_table(catalogue: Catalogue, asked: ChosenCells) -> Answer:
