@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bi2scope.data.exchange.columns import Coded, Column, Columns, Lazy, narrow, repeated
 from bi2scope.data.exchange.comments import LIFT, RANK, SUMS
@@ -33,17 +33,16 @@ def peak_scores(catalogue: Catalogue, cell_type: str, query: CutQuery, control: 
     name = catalogue.require_cell_type(cell_type)
     catalogue.require_head(query.layer, query.head)
     cumulative = catalogue.reader.cumulative(name, query.cut, query.layer, query.head, control)
-    return all_scores(catalogue, name, query, cumulative, control)
+    return all_scores(catalogue, name, query, cumulative, control=control)
 
 
 def all_scores(
-    catalogue: Catalogue, name: str, query: CutQuery, cumulative: CumulativeScores, control: str | None = None
+    catalogue: Catalogue, name: str, query: CutQuery, cumulative: CumulativeScores, **more: Any
 ) -> PeakScores:
-    """Cumulative scores, however summed, under the name of those they were summed over."""
+    """Cumulative scores, however summed, under the name of those they were summed over; ``more`` are further fields."""
     return columnar(
         PeakScores,
         cell_type=name,
-        control=control,
         n_cells=cumulative.n_cells,
         layer=query.layer,
         head=query.head,
@@ -58,7 +57,7 @@ def all_scores(
         links=cumulative.links,
         score=cumulative.score,
         weight=cumulative.weight,
-        lift=[],
+        **{"control": None, "lift": [], **more},
     )
 
 

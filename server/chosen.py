@@ -9,6 +9,7 @@ import pandas as pd
 
 from bi2scope.data.errors import ConfigurationError, NotFoundError
 from bi2scope.data.exchange.comments import LIFT, RANK, SUMS
+from bi2scope.data.exchange.peaks import lift
 from bi2scope.server.catalogue import Catalogue, Ints
 from bi2scope.server.celltypes import all_scores, peak_rows
 from bi2scope.server.exports import cut_comments, whole_table
@@ -61,7 +62,8 @@ def scores_of_cells(catalogue: Catalogue, names: Sequence[str], cut: CutQuery) -
     catalogue.require_head(cut.layer, cut.head)
     cells = chosen_positions(catalogue, names)
     cumulative = catalogue.reader.cumulative_of_cells(cells, cut.cut, cut.layer, cut.head)
-    return all_scores(catalogue, CHOSEN, cut, cumulative)
+    lifted = lift(cumulative.score, cumulative.n_open, catalogue.peak_chrom)
+    return all_scores(catalogue, CHOSEN, cut, cumulative, lift=lifted)
 
 
 def chosen_table(catalogue: Catalogue, asked: ChosenCells) -> Answer:

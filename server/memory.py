@@ -10,19 +10,16 @@ _MEBIBYTE = 1 << 20
 
 
 def give_memory_back() -> None:
-    """Let this process return the memory of large arrays when they are freed; without glibc only Arrow's.
+    """Let this process return the memory of large arrays when they are freed; does nothing without glibc.
 
-    As it starts, glibc gives every thread a heap of its own, and keeps what was freed in blocks of up to 32 MiB;
-    Arrow's own allocator keeps more. A service that has answered large questions in each of its threads then holds
-    several hundred megabytes that it does not use. With two heaps for all threads, and blocks from one MiB on mapped
-    for themselves, it holds what it keeps and what it works on (``make bench ONLY=load``). To be called before there
-    are threads; it holds for the whole process.
+    As it starts, glibc gives every thread a heap of its own, and keeps what was freed in blocks of up to 32 MiB. A
+    service that has answered large questions in each of its threads then holds several hundred megabytes that it does
+    not use. With two heaps for all threads, and blocks from four MiB on mapped for themselves, it holds what it keeps
+    and what it works on (``make bench ONLY=load``). Smaller blocks would cost answers of megabytes half as much time
+    again. To be called before there are threads; it holds for the whole process.
     """
-    import pyarrow as pa
-
-    pa.set_memory_pool(pa.system_memory_pool())
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform.startswith("linux") else None
     if mallopt is not None:
         mallopt(_M_ARENA_MAX, 2)
-        mallopt(_M_MMAP_THRESHOLD, _MEBIBYTE)
+        mallopt(_M_MMAP_THRESHOLD, 4 * _MEBIBYTE)
         mallopt(_M_TRIM_THRESHOLD, 16 * _MEBIBYTE)

@@ -27,10 +27,13 @@ class Words:
         ``(n_words,)`` text.
     together
         Whether they belong to a few rows and may go along with those all, if some do not occur in the end.
+    chosen_of
+        Other words that these are among, and the places of these there; ``None`` for none.
     """
 
     texts: npt.NDArray[np.object_]
     together: bool = False
+    chosen_of: tuple[Words, npt.NDArray[np.int32]] | None = None
 
     def __len__(self) -> int:
         return len(self.texts)
@@ -40,6 +43,9 @@ class Words:
         """The texts as an Arrow array."""
         import pyarrow as pa
 
+        if self.chosen_of is not None:
+            words, places = self.chosen_of
+            return words.arrow.take(pa.array(places))
         return pa.array(self.texts, pa.string())
 
 
@@ -79,7 +85,7 @@ class Coded:
         if len(self.words) <= FEW_WORDS:
             return self
         places, codes = self.used()
-        return Coded(codes, Words(self.words.texts[places], together=True))
+        return Coded(codes, Words(self.words.texts[places], together=True, chosen_of=(self.words, places)))
 
     def goes_whole(self) -> bool:
         """Whether all words go along with the rows: they are few, or no more than the rows they belong to."""
