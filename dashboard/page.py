@@ -143,7 +143,7 @@ def page(dataset: DatasetInfo, offered: Offered, shown: Shown, settings: Setting
                     html.Div(id="content", tabIndex=-1),
                     address_notes(problems),
                     reliability_warning(dataset.training),
-                    *[section(ids.PANELS[view], panels[view], view == shown.view) for view in VIEWS],
+                    *[section(ids.PANELS[view], [tab_panel(view, panels[view])], view == shown.view) for view in VIEWS],
                 ]
             ),
         ],
@@ -173,6 +173,12 @@ def origin(dataset: DatasetInfo) -> html.Div:
 def navbar(view: View) -> dict[str, Any]:
     """Width of the controls; the overview has none to show."""
     return {"width": 292, "breakpoint": "sm", "collapsed": {"desktop": view == "overview", "mobile": False}}
+
+
+def tab_panel(view: View, children: Parts) -> html.Div:
+    """What a tab of the header opens, under the name by which that tab calls it."""
+    name = f"{ids.VIEW}-panel-{view}"
+    return html.Div(children, id=name, className="part", role="tabpanel", **aria(labelledby=f"{ids.VIEW}-tab-{view}"))
 
 
 def section(name: str, children: Parts, visible: bool) -> html.Div:

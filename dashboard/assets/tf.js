@@ -18,8 +18,16 @@
     tfIdle: (asked) => idle("tf-idle", asked),
     matrixIdle: (asked) => idle("tf-matrix-idle", asked),
 
+    /* The field for the file comes without a name of its own, and later than the rest of the page. */
+    tfNamed: function nameField() {
+      const field = document.querySelector("#bed input[type=file]");
+      if (field) field.setAttribute("aria-label", "BED file of binding sites");
+      else setTimeout(nameField, 200);
+    },
+
     tfShown: function (kind, definition, track, tab, measure) {
       document.body.dataset.tfTab = tab;
+      own.tfNamed();
       return { kind: kind, definition: definition, track: track, tab: tab, measure: measure };
     },
 
