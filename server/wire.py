@@ -238,8 +238,8 @@ class Embedding(WireColumns):
     y: list[float]
 
 
-class LinkColumns(WireColumns):
-    """Links, by gene in genome order and then by rank unless another order was asked for."""
+class PairColumns(WireColumns):
+    """A gene and a peak in each row, and where they lie."""
 
     gene_id: list[str]
     gene_name: list[str]
@@ -253,6 +253,11 @@ class LinkColumns(WireColumns):
     distance_to_tss: list[int] = Field(
         description="From the TSS to the middle of the peak; negative is upstream of the gene"
     )
+
+
+class LinkColumns(PairColumns):
+    """Links, by gene in genome order and then by rank unless another order was asked for."""
+
     logit: list[float]
     score: list[float]
     rank: list[int]

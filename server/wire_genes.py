@@ -28,7 +28,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from bi2scope.server.wire import LinkColumns, Wire, WireColumns
+from bi2scope.server.wire import LinkColumns, PairColumns, Wire, WireColumns
 
 
 class GeneColumns(WireColumns):
@@ -70,19 +70,9 @@ class PeakNames(Wire):
     peaks: PeakColumns
 
 
-class MapColumns(WireColumns):
+class MapColumns(PairColumns):
     """Pairs of a gene and a peak, by gene and then by peak, in genome order."""
 
-    gene_id: list[str]
-    gene_name: list[str]
-    gene_chrom: list[str]
-    gene_tss: list[int]
-    gene_strand: list[str]
-    peak: list[str]
-    peak_chrom: list[str]
-    peak_start: list[int]
-    peak_end: list[int]
-    distance_to_tss: list[int]
     n_cells: list[int] = Field(description="Cells of the type with the link")
     n_both: list[int] = Field(description="Cells of the type in which gene and peak both have a count")
     mean_score: list[float] = Field(description="Over the cells with the link")
@@ -161,19 +151,9 @@ class PeakLinks(Wire):
     links: AcrossColumns
 
 
-class GenePeakColumns(WireColumns):
+class GenePeakColumns(PairColumns):
     """Peaks that a gene is linked to, by the number of cells with the link and then by mean score, the most first."""
 
-    gene_id: list[str]
-    gene_name: list[str]
-    gene_chrom: list[str]
-    gene_tss: list[int]
-    gene_strand: list[str]
-    peak: list[str]
-    peak_chrom: list[str]
-    peak_start: list[int]
-    peak_end: list[int]
-    distance_to_tss: list[int]
     n_cells: list[int] = Field(description="Cells of the type with the link")
     n_expressing: list[int] = Field(description="Cells of the type with a non-zero count of the gene")
     share: list[float] = Field(description="n_cells / n_expressing")
