@@ -41,7 +41,7 @@ DROPPED = "dropped"
 
 OF_VIEW: dict[View, tuple[str, ...]] = {
     "overview": (),
-    "cell": ("cell", "colour", "only", "window", "beside", "other"),
+    "cell": ("cell", "colour", "only", "window", "beside", "other", "link"),
     "locus": ("gene", "region", "cell_type", "cell", "quantity", "height", "track"),
     "celltype": ("cell_type", "quantity", "span", "part", "against", "feature", "chromosome", "window"),
     "tf": ("cell_type", "definition", "track", "tab", "measure", "span"),
@@ -120,6 +120,8 @@ class Shown:
         Of the cell view: what colour stands for, and the cell type that the picker keeps to.
     beside, other
         What stands beside the cell's map, and which cell if it is one.
+    link
+        The chosen link of the cell, ``GENE@peak``.
     window, span
         What the map, and the tracks, are zoomed to, as the query has it.
     problems
@@ -138,6 +140,7 @@ class Shown:
     only: str = ""
     beside: Beside = "alone"
     other: str | None = None
+    link: str | None = None
     window: str | None = None
     span: str | None = None
     problems: tuple[str, ...] = ()
@@ -179,6 +182,7 @@ class Shown:
             only=first.get("only", ""),
             beside=next((known for known in BESIDE if known == first.get("beside")), "alone"),
             other=first.get("other"),
+            link=first.get("link"),
             window=first.get("window"),
             span=first.get("span"),
             problems=tuple(problems(first)),

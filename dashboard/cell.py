@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import dash_ag_grid as dag
 import dash_mantine_components as dmc
 from dash import dcc, html
 
@@ -12,7 +13,8 @@ from bi2scope.dashboard.comparison import Beside, beside_controls
 from bi2scope.dashboard.components import Parts, aria, busy, graph
 from bi2scope.dashboard.controls import csv_link
 from bi2scope.dashboard.figures.heatmap import HEIGHT, QUANTITIES, Colouring
-from bi2scope.dashboard.links import LINK_COLUMNS, grid
+from bi2scope.dashboard.links import GRID_OPTIONS, LINK_COLUMNS, grid
+from bi2scope.dashboard.row import row_part
 from bi2scope.server.wire import CellSummary, CellTypeSummary, Embedding, LinkTable
 from bi2scope.server.wire_profile import LinkProfile
 
@@ -65,7 +67,9 @@ def side(
     ]
 
 
-def panel(colour: Colouring = "score", beside: Beside = "alone", other: str | None = None) -> Parts:
+def panel(
+    colour: Colouring = "score", beside: Beside = "alone", other: str | None = None, link: str | None = None
+) -> Parts:
     """The main part: numbers, the map, the table."""
     return [
         html.Div(id=ids.CELL_NOTICE),
@@ -105,8 +109,9 @@ def panel(colour: Colouring = "score", beside: Beside = "alone", other: str | No
                             justify="space-between",
                             mb=6,
                         ),
+                        row_part(link),
                         html.Div(id=ids.LINKS_NOTICE),
-                        grid(ids.LINKS, LINK_COLUMNS, "as-map"),
+                        link_grid(),
                         dcc.Store(id=ids.LINK_COLUMNS),
                     ],
                     **aria(label="Links"),
@@ -127,6 +132,15 @@ def colouring_control(chosen: Colouring) -> dmc.Group:
         **aria(label="Colour of the map"),
     )
     return dmc.Group([dmc.Text("Colour", size="sm", c="dimmed"), choice], gap="xs", justify="flex-end")
+
+
+def link_grid() -> dag.AgGrid:
+    """The empty table; a click chooses a link."""
+    made = grid(ids.LINKS, LINK_COLUMNS, "as-map")
+    made.dashGridOptions = GRID_OPTIONS | {
+        "rowSelection": {"mode": "singleRow", "checkboxes": False, "enableClickSelection": True}
+    }
+    return made
 
 
 def the_map() -> html.Div:

@@ -59,6 +59,11 @@ LINKS = "links"
 LINK_COLUMNS = "link-columns"
 LINKS_NOTICE = "links-notice"
 LINKS_CSV = "links-csv"
+LINK_CHOSEN = "link-chosen"
+ROW = "row"
+ROW_BOX = "row-box"
+ROW_CAPTION = "row-caption"
+ROW_NOTICE = "row-notice"
 
 # gene / locus view
 LOCUS_FIND = "locus-find"

@@ -112,7 +112,7 @@ def page(dataset: DatasetInfo, offered: Offered, shown: Shown, settings: Setting
     }
     panels: dict[View, Parts] = {
         "overview": overview.panel(dataset),
-        "cell": cell.panel(shown.colour, shown.beside, shown.other),
+        "cell": cell.panel(shown.colour, shown.beside, shown.other, shown.link),
         "locus": locus.panel(shown),
         "celltype": celltype.panel(shown),
         "tf": tf.panel(shown.tf),

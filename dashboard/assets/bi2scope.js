@@ -75,6 +75,8 @@
   }
 
   dash.bi2scope = {
+    linkAt: linkAt,
+
     open: function () {
       watchScheme();
       return { query: window.location.search, at: Date.now() };

@@ -92,6 +92,7 @@
     if (now.view === "cell" && now.filter) text.set("only", now.filter);
     if (now.view === "cell" && now.beside && now.beside !== "alone") text.set("beside", now.beside);
     if (now.view === "cell" && now.beside === "cell" && now.other) text.set("other", now.other);
+    if (now.view === "cell" && now.link) text.set("link", now.link.gene + "@" + now.link.peak);
     const w = now.view === "cell" && windows.window;
     if (w) text.set("window", [w.gene_start, w.gene_stop, w.peak_start, w.peak_stop].join("-"));
     const part = now.view === "celltype" && now.kinds && now.kinds.part;
@@ -101,13 +102,13 @@
     return "?" + text.toString();
   }
 
-  page.writeAddress = function (view, cell, cut, types, definition, tf, locus, colouring, filter, kinds, beside, other, opened) {
+  page.writeAddress = function (view, cell, cut, types, definition, tf, locus, colouring, filter, kinds, beside, other, link, opened) {
     if (!view || !cut) return dash.no_update;
     const gene = (of) => of && of.gene;
     const part = (of) => of && of.part;
     const moved = state && (state.view !== view || state.cell !== cell || gene(state.locus) !== gene(locus) ||
       part(state.kinds) !== part(kinds));
-    state = { view, cell, cut, types, definition, tf, locus, colouring, filter, kinds, beside, other };
+    state = { view, cell, cut, types, definition, tf, locus, colouring, filter, kinds, beside, other, link };
     writeSoon(moved || !window.history.state ? 0 : 350);
     if (!opened) return dash.no_update;
     zoomTo(opened);
@@ -163,6 +164,7 @@
       const other = given.get("other"), beside = given.get("beside") || "alone";
       if (other && changed("other")) set("other-cell", { value: other, data: [{ value: other, label: other }] });
       if (beside !== state.beside) set("beside", { value: beside });
+      if (changed("link")) set("link-chosen", { data: page.linkOf(given.get("link")) });
       zoom("heatmap", given.get("window"), ["cell", "beside", "other"].some(changed) ? 900 : 0);
     }
     if (view === "celltype") {

@@ -7,13 +7,14 @@ from typing import Any
 
 from dash import Dash, Input, Output, State, ctx, no_update
 
-from bi2scope.dashboard import cell, ids
+from bi2scope.dashboard import cell, ids, row
 from bi2scope.dashboard.address import links_csv
 from bi2scope.dashboard.callbacks.page import in_browser, require_view
-from bi2scope.dashboard.client import Client
+from bi2scope.dashboard.client import Client, Cut
 from bi2scope.dashboard.consequences import consequences
 from bi2scope.dashboard.controls import cut_of
 from bi2scope.dashboard.figures.embedding import embedding_figure, ring_patch
+from bi2scope.dashboard.figures.row import row_figure
 from bi2scope.dashboard.figures.style import Scheme
 from bi2scope.dashboard.links import link_columns
 from bi2scope.dashboard.notices import or_instead, or_notice
@@ -122,3 +123,44 @@ def register_table(app: Dash, client: Client, settings: Settings) -> None:
         return link_columns(table), cell.limited_note(table)
 
     in_browser(app, "rows", Output(ids.LINKS, "rowData"), Input(ids.LINK_COLUMNS, "data"))
+    register_row(app, client)
+
+
+def register_row(app: Dash, client: Client) -> None:
+    """One link, chosen in the map or in the table, marked in both; and the row of its gene."""
+    in_browser(
+        app,
+        "chooseLink",
+        Output(ids.LINK_CHOSEN, "data"),
+        Input(ids.HEATMAP, "clickData"),
+        Input(ids.LINKS, "selectedRows"),
+        State(ids.BINS, "data"),
+        State(ids.LINK_CHOSEN, "data"),
+        prevent_initial_call=True,
+    )
+    in_browser(app, "markLink", Input(ids.LINK_CHOSEN, "data"), Input(ids.HEATMAP, "figure"), Input(ids.BINS, "data"))
+
+    @app.callback(
+        Output(ids.ROW, "figure"),
+        Output(ids.ROW_CAPTION, "children"),
+        Output(ids.ROW_BOX, "style"),
+        Output(ids.ROW_NOTICE, "children"),
+        Input(ids.LINK_CHOSEN, "data"),
+        Input(ids.CELL, "value"),
+        Input(ids.CUT, "data"),
+        Input(ids.SCHEME, "data"),
+        Input(ids.VIEW, "value"),
+    )
+    @or_notice(3)
+    async def draw_row(
+        link: dict[str, str] | None, chosen: str | None, cut_given: dict[str, Any], scheme: Scheme, view: str
+    ) -> Any:
+        require_view(view, "cell", chosen, link)
+        assert chosen is not None
+        assert link is not None
+        cut = cut_of(cut_given)
+        table = await client.links(chosen, Cut(layer=cut.layer, head=cut.head), gene=link["gene"])
+        links = row.of_one_gene(table, link["peak"])
+        figure = row_figure(links, cut, link["peak"], scheme)
+        shown = {"display": "block" if links.peak else "none"}
+        return figure, row.row_caption(table, links, cut, link["gene"]), shown

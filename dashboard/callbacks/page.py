@@ -112,6 +112,7 @@ def register_view(app: Dash) -> None:
         Input(ids.TYPE_STATE, "data"),
         Input(ids.BESIDE, "value"),
         Input(ids.OTHER, "value"),
+        Input(ids.LINK_CHOSEN, "data"),
         State(ids.ZOOMED, "data"),
     )
 

@@ -181,6 +181,7 @@ def heatmap_figure(heatmap: Heatmap, scheme: Scheme = "light", colouring: Colour
             **spikes,
         ),
     )
+    layout["yaxis"]["title"]["standoff"] = 3  # left of the longest name of a gene
     return go.Figure(data=[trace], layout=layout)
 
 

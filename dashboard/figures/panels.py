@@ -154,7 +154,7 @@ def axes_at(panels: Panels, place: Place, suffix: str, scheme: Scheme) -> dict[s
     shared = {"tickangle": 0, "showspikes": True, "spikemode": "across", "spikethickness": 1, "spikedash": "dot"}
     shared["spikecolor"] = SCHEMES[scheme].muted
     x_title, y_title = titles_at(panels, place, across, down)
-    return {
+    axes = {
         f"xaxis{suffix}": axis(
             scheme, x_title, **limits(panels.frame.n_peaks), tickvals=across.positions, ticktext=across.texts,
             domain=place.across, anchor=f"y{suffix}", showticklabels=place.lowest,
@@ -166,6 +166,8 @@ def axes_at(panels: Panels, place: Place, suffix: str, scheme: Scheme) -> dict[s
             **({"matches": "y"} if suffix else {}), **shared,
         ),
     }  # fmt: skip
+    axes[f"yaxis{suffix}"]["title"]["standoff"] = 3  # left of names that stand several columns deep
+    return axes
 
 
 def titles_at(panels: Panels, place: Place, across: Ticks, down: Ticks) -> tuple[str, str]:

@@ -235,6 +235,32 @@ def test_an_unknown_cell_is_explained_and_the_page_goes_on(watched: Watched, rea
     expect(page.locator("#heatmap-notice")).to_be_empty()
 
 
+def test_a_row_of_the_table_is_marked_in_the_map_and_shows_all_peaks_of_its_gene(
+    watched: Watched, reader: StoreReader
+) -> None:
+    page, cell = watched.page, str(reader.cells.index[7])
+    watched.open(f"?view=cell&cell={cell}&threshold=0.6&k=3")
+    page.wait_for_selector(DRAWN)
+    page.locator('#links .ag-row[row-index="2"] [col-id="peak"]').click()
+    link = watched.service(f"/cells/{cell}/links", threshold=0.6, top_k=3).json()["links"]
+    gene, peak = link["gene_name"][2], link["peak"][2]
+    whole = watched.service(f"/cells/{cell}/links", gene=gene).json()["links"]
+    own = sum(1 for each in whole["gene_id"] if each == link["gene_id"][2])
+    expect(page.locator("#row-caption")).to_contain_text(f"{gene} in {cell}: {own:,} peaks")
+    expect(page.locator("#row .scatterlayer .point")).to_have_count(own + 1)  # and the ring around the chosen one
+    expect(page).to_have_url(re.compile(re.escape(quote(f"{gene}@{peak}", safe=""))))
+    expect(page).to_have_url(re.compile("window="))
+    marked = """() => {
+        const plot = document.querySelector("#heatmap .js-plotly-plot");
+        return (plot.layout.shapes || []).some((shape) => shape.name === "chosen");
+    }"""
+    for _ in range(100):
+        if page.evaluate(marked):
+            break
+        page.wait_for_timeout(100)
+    assert page.evaluate(marked)
+
+
 def test_maps_side_by_side_zoom_together_and_are_in_the_address(watched: Watched, reader: StoreReader) -> None:
     page, (cell, other) = watched.page, (str(reader.cells.index[at]) for at in (7, 12))
     watched.open(f"?view=cell&cell={cell}&threshold=0.6&k=3&beside=cell&other={other}")
