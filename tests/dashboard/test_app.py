@@ -15,7 +15,7 @@ from screen import ask_callback
 from service import Service
 from wires import dataset
 
-import bi2scope.dashboard.callbacks.cell as cell_callbacks
+import bi2scope.dashboard.callbacks.maps as map_callbacks
 from bi2scope.dashboard import ids
 from bi2scope.dashboard.app import ASSETS, create_app
 from bi2scope.dashboard.client import Client
@@ -40,10 +40,12 @@ def draw_map(screen: FastAPI, cell: str | None, view: str = "cell", window: Any 
         "cut.data": CUT,
         "window.data": window,
         "colouring.value": "score",
+        "beside.value": "alone",
+        "other-cell.value": None,
         "scheme.data": "light",
         "view.value": view,
     }
-    return ask_callback(screen, MAP, inputs, {"drawn.data": drawn})
+    return ask_callback(screen, MAP, inputs, {"drawn.data": drawn}, "window.data" if window else None)
 
 
 def draw_tracks(screen: FastAPI, types: list[str], drawn: Any = None) -> Any:
@@ -78,18 +80,19 @@ def test_a_cell_is_drawn_whole_the_first_time_and_patched_after(screen: FastAPI,
     cell = str(reader.cells.index[0])
     first = draw_map(screen, cell).json()["response"]
     assert first["heatmap"]["figure"]["data"][0]["type"] == "heatmap"
-    assert first["drawn"]["data"] == [cell, "light", "score"]
+    assert first["drawn"]["data"] == [cell, "light", "score", "alone", None]
     assert first["heatmap-notice"]["children"] is None
     window = {"gene_start": 2, "gene_stop": 6, "peak_start": 3, "peak_stop": 9}
-    again = draw_map(screen, cell, window=window, drawn=[cell, "light", "score"]).json()["response"]
+    again = draw_map(screen, cell, window=window, drawn=first["drawn"]["data"]).json()["response"]
     assert again["heatmap"]["figure"]["__dash_patch_update"] == "__dash_patch_update"
-    assert (again["bins"]["data"]["gene_start"], again["bins"]["data"]["peak_start"]) == (2, 3)
+    (near,) = again["bins"]["data"]["maps"]
+    assert (near["gene_start"], near["peak_start"]) == (2, 3)
 
 
 def test_after_a_dropped_answer_the_next_cell_is_drawn_whole(screen: FastAPI, reader: StoreReader) -> None:
     """The page still shows the first cell when only the slider has moved since: a patch would mix the two."""
     first, second = map(str, reader.cells.index[:2])
-    answer = draw_map(screen, second, drawn=[first, "light", "score"]).json()["response"]
+    answer = draw_map(screen, second, drawn=[first, "light", "score", "alone", None]).json()["response"]
     assert "data" in answer["heatmap"]["figure"]
 
 
@@ -145,7 +148,7 @@ def test_an_unexpected_error_is_logged_and_shown(
     def broken(*_: Any) -> None:
         raise ZeroDivisionError("boom")
 
-    monkeypatch.setattr(cell_callbacks, "heatmap_figure", broken)
+    monkeypatch.setattr(map_callbacks, "heatmap_figure", broken)
     with caplog.at_level(logging.ERROR):
         answer = draw_map(screen, str(reader.cells.index[0]))
     assert answer.status_code == 200
@@ -177,6 +180,8 @@ def test_a_slow_answer_does_not_hold_up_the_others(reader: StoreReader) -> None:
                 "cut.data": CUT,
                 "window.data": None,
                 "colouring.value": "score",
+                "beside.value": "alone",
+                "other-cell.value": None,
                 "scheme.data": "light",
                 "view.value": "cell",
             }

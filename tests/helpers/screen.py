@@ -41,8 +41,10 @@ def by_id(tree: Any, name: str) -> Component:
     return found[0]
 
 
-def ask_callback(api: FastAPI, outputs: list[str], inputs: dict[str, Any], state: dict[str, Any]) -> httpx.Response:
-    """Ask a callback as the browser does; names are ``component.property``, the first input is the one that moved.
+def ask_callback(
+    api: FastAPI, outputs: list[str], inputs: dict[str, Any], state: dict[str, Any], moved: str | None = None
+) -> httpx.Response:
+    """Ask a callback as the browser does; names are ``component.property``; the first input moved, or ``moved``.
 
     The last ``outputs`` may carry Dash's ``@hash`` of a shared output; give it as Dash lists it.
     """
@@ -57,7 +59,7 @@ def ask_callback(api: FastAPI, outputs: list[str], inputs: dict[str, Any], state
         "outputs": output if len(outputs) > 1 else output[0],
         "inputs": [{**parts(name), "value": value} for name, value in inputs.items()],
         "state": [{**parts(name), "value": value} for name, value in state.items()],
-        "changedPropIds": [next(iter(inputs))],
+        "changedPropIds": [moved or next(iter(inputs))],
     }
 
     async def once() -> httpx.Response:
