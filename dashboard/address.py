@@ -40,7 +40,7 @@ DROPPED = "dropped"
 """Stands in the place of a track's id for a file that was dropped and is not kept by the service."""
 
 OF_VIEW: dict[View, tuple[str, ...]] = {
-    "overview": (),
+    "overview": ("by",),
     "cell": ("cell", "colour", "only", "window", "beside", "other", "link"),
     "locus": ("gene", "region", "cell_type", "cell", "quantity", "height", "track"),
     "celltype": ("cell_type", "quantity", "span", "part", "against", "feature", "chromosome", "window"),
@@ -116,6 +116,8 @@ class Shown:
 
     Attributes
     ----------
+    by
+        What the cells of the overview are coloured by: ``type``, ``quality:NAME`` or ``gene:NAME``.
     colour, only
         Of the cell view: what colour stands for, and the cell type that the picker keeps to.
     beside, other
@@ -136,6 +138,7 @@ class Shown:
     locus: LocusShown = field(default_factory=LocusShown)
     kinds: TypeShown = field(default_factory=TypeShown)
     tf: TfShown = field(default_factory=TfShown)
+    by: str = "type"
     colour: Colouring = "score"
     only: str = ""
     beside: Beside = "alone"
@@ -178,6 +181,7 @@ class Shown:
                 measure=next((known for known in MATRIX_MEASURES if known == first.get("measure")), "auroc"),
             ),
             kinds=TypeShown.of_query(first),
+            by=first.get("by", "type"),
             colour=next((known for known in COLOURS if known == first.get("colour")), "score"),
             only=first.get("only", ""),
             beside=next((known for known in BESIDE if known == first.get("beside")), "alone"),

@@ -5,7 +5,7 @@ Everything on the screen comes through here as a model of :mod:`bi2scope.server.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, Literal, Self, TypeVar
@@ -27,7 +27,16 @@ from bi2scope.server.wire import (
     Wire,
 )
 from bi2scope.server.wire_differences import GeneDifference, PeakDifference
-from bi2scope.server.wire_genes import GeneNames, GenePeaks, PeakNames, Region, RegionLinks, RegionPairs, Why
+from bi2scope.server.wire_genes import (
+    GeneCounts,
+    GeneNames,
+    GenePeaks,
+    PeakNames,
+    Region,
+    RegionLinks,
+    RegionPairs,
+    Why,
+)
 from bi2scope.server.wire_maps import TypeHeatmap
 from bi2scope.server.wire_profile import LinkProfile
 from bi2scope.server.wire_service import StoreList
@@ -165,19 +174,42 @@ class Client:
 
     async def stores(self) -> StoreList:
         """The stores that the service holds."""
-        response = await self._answer("GET", f"{API}/stores")
-        return StoreList.model_validate_json(response.content)
+        return StoreList.model_validate_json((await self._answer("GET", f"{API}/stores")).content)
 
     async def dataset(self) -> DatasetInfo:
         """The data set, the model and the store."""
         return await self._get(DatasetInfo, "/dataset")
 
     async def cells(
-        self, *, cell_type: str | None = None, prefix: str | None = None, offset: int = 0, limit: int = 100
+        self,
+        *,
+        cell_type: str | None = None,
+        prefix: str | None = None,
+        offset: int = 0,
+        limit: int = 100,
+        quality: bool | None = None,
     ) -> CellPage:
-        """A page of the cells, of one type or with one beginning of the barcode."""
-        named = {"cell_type": cell_type, "prefix": prefix, "offset": offset, "limit": limit}
+        """A page of the cells, of one type or with one beginning of the barcode; ``quality`` adds all their numbers."""
+        named = {"cell_type": cell_type, "prefix": prefix, "offset": offset, "limit": limit, "quality": quality}
         return await self._get(CellPage, "/cells", {key: value for key, value in named.items() if value is not None})
+
+    async def gene_counts(self, gene: str) -> GeneCounts:
+        """RNA counts of one gene in every cell, in the order of the data set."""
+        return await self._get(GeneCounts, f"/genes/{quoted(gene)}/counts")
+
+    async def chosen_scores(self, cells: Sequence[str], cut: Cut) -> PeakScores:
+        """Cumulative scores of every peak over some cells."""
+        return await self._ask(PeakScores, "POST", "/cells/scores", json={"cells": list(cells), **cut.parameters()})
+
+    async def chosen_difference(self, cells: Sequence[str], cut: Cut, *, limit: int) -> PeakDifference:
+        """The peaks of which some cells' sums differ from those of all others."""
+        asked = {"cells": list(cells), "limit": limit, **cut.parameters()}
+        return await self._ask(PeakDifference, "POST", "/cells/difference/peaks", json=asked)
+
+    async def chosen_csv(self, cells: Sequence[str], cut: Cut) -> str:
+        """All rows of :meth:`chosen_difference` as CSV."""
+        path, asked = "/cells/difference/peaks.csv", {"cells": list(cells), **cut.parameters()}
+        return (await self._answer("POST", api_root(self._store) + path, json=asked)).text
 
     async def embedding(self) -> Embedding:
         """Two-dimensional embedding of every cell."""
@@ -216,8 +248,9 @@ class Client:
     ) -> PeakDifference | GeneDifference:
         """The peaks, or genes, of which a cell type's sums differ from another's or (no ``against``) all others'."""
         body = PeakDifference if feature == "peaks" else GeneDifference
-        path = f"/celltypes/{quoted(cell_type)}/difference/{feature}"
-        return await self._get(body, path, cut.parameters() | contrast)
+        return await self._get(
+            body, f"/celltypes/{quoted(cell_type)}/difference/{feature}", cut.parameters() | contrast
+        )
 
     async def gene_peaks(self, cell_type: str, gene: str, cut: Cut, *, limit: int) -> GenePeaks:
         """Peaks that a gene is linked to in a cell type, those in most cells first."""

@@ -44,9 +44,14 @@ def busy(children: Part, name: str, awaited: str = "figure") -> dcc.Loading:
     )
 
 
-def graph(name: str, file_name: str, *, wheel: bool = True, mode_bar: bool = True, **rest: Any) -> html.Div:
-    """A graph with its buttons for files, which are named after ``file_name``; ``wheel`` lets the mouse wheel zoom."""
-    config: Any = graph_config(wheel=wheel) | ({} if mode_bar else {"displayModeBar": False})
+def graph(
+    name: str, file_name: str, *, wheel: bool = True, mode_bar: bool = True, choose: bool = False, **rest: Any
+) -> html.Div:
+    """A graph with its buttons for files, which are named after ``file_name``.
+
+    ``wheel`` lets the mouse wheel zoom, ``choose`` lets a lasso go round points.
+    """
+    config: Any = graph_config(wheel=wheel, choose=choose) | ({} if mode_bar else {"displayModeBar": False})
     return with_files(dcc.Graph(id=name, config=config, figure=nothing_yet(), **rest), name, file_name)
 
 

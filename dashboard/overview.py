@@ -2,15 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import dash_mantine_components as dmc
 from dash import html
 
-from bi2scope.dashboard import ids
-from bi2scope.dashboard.components import Part, Parts, candidates_text, graph
+from bi2scope.dashboard import chosen, ids
+from bi2scope.dashboard.components import Part, Parts, aria, busy, candidates_text, graph
 from bi2scope.dashboard.figures.training import HEIGHT
 from bi2scope.server.wire import DatasetInfo, TrainingReport
 
-EMBEDDING_HEIGHT = 420
+EMBEDDING_HEIGHT = 520
+
+QUALITY_LABELS = {
+    "n_genes": "Genes in the model",
+    "n_peaks": "Open peaks in the model",
+    "rna_counts": "RNA counts",
+    "atac_counts": "ATAC counts",
+    "n_genes_read": "Genes as read",
+    "n_peaks_read": "Open peaks as read",
+    "rna_counts_read": "RNA counts as read",
+    "atac_counts_read": "ATAC counts as read",
+    "matched_probability": "Probability of being matched, by the model",
+    "n_links": "Links stored",
+}
+"""Numbers of a cell whose names want words; others are shown under their own."""
+
+PLACES = ("umap_1", "umap_2")
+"""Numbers of a cell that are no quality but its place in the embedding."""
 
 WHAT_IS_SHOWN = (
     "Bi2Former reads the genes that a cell expresses and the peaks that are open in it, and is trained on one "
@@ -24,27 +44,80 @@ WHAT_IS_SHOWN = (
 )
 
 
-def panel(dataset: DatasetInfo) -> Parts:
+def panel(dataset: DatasetInfo, by: str = "type") -> Parts:
     """The whole view."""
     return [
         html.Div(id=ids.OVERVIEW_NOTICE),
         html.Div(
             [
-                html.Section([html.H2("What you see"), *[html.P(text) for text in WHAT_IS_SHOWN]], className="prose"),
                 html.Section(
                     [
-                        html.H2("Cells"),
-                        dmc.Text("Click a cell to open it", size="sm", c="dimmed"),
-                        graph(ids.OVERVIEW_EMBEDDING, "cells", wheel=False, style={"height": EMBEDDING_HEIGHT}),
+                        html.Div([html.H2("Cells"), colour_control(by)], className="table-head"),
+                        busy(
+                            graph(
+                                ids.OVERVIEW_EMBEDDING,
+                                "cells",
+                                wheel=False,
+                                choose=True,
+                                style={"height": EMBEDDING_HEIGHT},
+                            ),
+                            ids.OVERVIEW_EMBEDDING,
+                        ),
                         html.P(id=ids.EMBEDDING_METHOD, className="caption"),
+                        busy(chosen.box(), ids.CHOSEN_TABLE, "rowData"),
                     ]
                 ),
-                html.Section([html.H2("Training"), *training_parts(dataset.training)]),
-                html.Section([html.H2("Data set and model"), facts(dataset), *notes(dataset)]),
+                html.Div(
+                    [
+                        html.Section(
+                            [html.H2("What you see"), *[html.P(text) for text in WHAT_IS_SHOWN]], className="prose"
+                        ),
+                        html.Section([html.H2("Training"), *training_parts(dataset.training)]),
+                        html.Section([html.H2("Data set and model"), facts(dataset), *notes(dataset)]),
+                    ],
+                    className="overview-words",
+                ),
             ],
             className="overview",
         ),
     ]
+
+
+def colour_control(by: str) -> dmc.Select:
+    """What the cells are coloured by; numbers of the cells and genes are offered later."""
+    return dmc.Select(
+        id=ids.COLOUR_CELLS,
+        data=colour_options([], [], by),
+        value=by,
+        searchable=True,
+        allowDeselect=False,
+        nothingFoundMessage="No number of the cells and no gene begins so",
+        size="xs",
+        w=280,
+        **aria(label="Colour the cells by; type a gene"),
+    )
+
+
+def colour_options(quality: Sequence[str], genes: Sequence[tuple[str, str]], by: str) -> list[dict[str, Any]]:
+    """Choices of colour: the type, numbers of the cells, genes by (id, symbol); what is chosen stays among them."""
+    groups: dict[str, list[dict[str, str]]] = {
+        "Cells": [
+            {"value": "type", "label": "Cell type"},
+            *({"value": f"quality:{name}", "label": quality_label(name)} for name in quality if name not in PLACES),
+        ],
+        "Gene": [{"value": f"gene:{gene_id}", "label": symbol} for gene_id, symbol in genes],
+    }
+    kind, _, name = by.partition(":")
+    if by not in {item["value"] for items in groups.values() for item in items}:
+        groups["Gene" if kind == "gene" else "Cells"].append(
+            {"value": by, "label": name if kind == "gene" else quality_label(name or by)}
+        )
+    return [{"group": group, "items": items} for group, items in groups.items() if items]
+
+
+def quality_label(name: str) -> str:
+    """A number of the cells in words."""
+    return QUALITY_LABELS.get(name, name)
 
 
 def training_parts(report: TrainingReport | None) -> Parts:
@@ -110,6 +183,7 @@ def facts(dataset: DatasetInfo) -> dmc.Table:
         ("Genes, peaks", f"{dataset.n_genes:,}, {dataset.n_peaks:,} on {len(dataset.chromosomes)} chromosomes"),
         ("Model", f"{dataset.parameters:,} parameters; layers {dataset.n_layers}, heads {dataset.n_heads}"),
         ("Candidate links", candidates_text(dataset.max_distance)),
+        ("Controls", ", ".join(dataset.controls) or "none in this store; held-out accuracy stands beside a baseline"),
         ("Stored", f"the best {dataset.k_max} links of each gene, score above {dataset.floor:g}"),
         ("Made", f"{dataset.created} by {dataset.generator}"),
         ("Data set", html.Code(dataset.dataset_digest[:16], title=dataset.dataset_digest)),

@@ -111,7 +111,7 @@ def page(dataset: DatasetInfo, offered: Offered, shown: Shown, settings: Setting
         ),
     }
     panels: dict[View, Parts] = {
-        "overview": overview.panel(dataset),
+        "overview": overview.panel(dataset, shown.by),
         "cell": cell.panel(shown.colour, shown.beside, shown.other, shown.link),
         "locus": locus.panel(shown),
         "celltype": celltype.panel(shown),

@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
-from bi2scope.server import across, gene_peaks, maps, names, region, strongest, type_heatmap, why
+from bi2scope.server import across, gene_counts, gene_peaks, maps, names, region, strongest, type_heatmap, why
 from bi2scope.server.answers import Served, json
 from bi2scope.server.params import (
     AcrossQuery,
@@ -16,6 +16,7 @@ from bi2scope.server.params import (
     RegionQuery,
     StrongestLinksQuery,
     StrongestQuery,
+    TableQuery,
     TypeHeatmapQuery,
     WhyQuery,
 )
@@ -23,6 +24,7 @@ from bi2scope.server.tabular import PAIRS, Answer, table_routes
 from bi2scope.server.tf_routes import shelf_of
 from bi2scope.server.validators import Tagged
 from bi2scope.server.wire_genes import (
+    GeneCounts,
     GeneLinks,
     GeneNames,
     GenePeaks,
@@ -43,6 +45,12 @@ router = APIRouter()
 def get_genes(catalogue: Tagged, query: Annotated[NamesQuery, Query()], most: int | None) -> Answer:
     """Genes whose symbol or id begins as asked, or that overlap a place."""
     return names.gene_names(catalogue, query)
+
+
+@table_routes(router, "/genes/{gene:path}/counts", GeneCounts)
+def get_gene_counts(catalogue: Tagged, gene: str, query: Annotated[TableQuery, Query()], most: int | None) -> Answer:
+    """RNA counts of one gene in every cell."""
+    return gene_counts.gene_counts(catalogue, gene)
 
 
 @table_routes(router, "/peaks", PeakNames)

@@ -3,6 +3,7 @@
 The address of each; all but ``why`` are tables, whose rows other endings give (:mod:`bi2scope.server.wire`)::
 
     GET  /api/v1/genes?query=&limit=                           GeneNames
+    GET  /api/v1/genes/{gene}/counts                           GeneCounts
     GET  /api/v1/peaks?query=&limit=                           PeakNames
     GET  /api/v1/celltypes/{cell_type}/map?gene=&peak=&region=&layer=&head=&limit=
                                                                RegulatoryMap
@@ -50,6 +51,23 @@ class GeneNames(Wire):
     n_found: int = Field(description="Genes that match, whether or not they are all returned")
     limited: bool = Field(description="Fewer are returned than match, because of `limit`")
     genes: GeneColumns
+
+
+class GeneCountColumns(WireColumns):
+    """Every cell, in the order of the data set."""
+
+    cell_id: list[str]
+    cell_type: list[str]
+    count: list[float] = Field(description="RNA count of the gene as it was read, not normalised")
+
+
+class GeneCounts(Wire):
+    """How much every cell expresses of one gene; of several that share a symbol, the first."""
+
+    gene_id: str
+    gene_name: str
+    n_cells_expressing: int = Field(description="Cells with a count above 0")
+    cells: GeneCountColumns
 
 
 class PeakColumns(WireColumns):

@@ -83,6 +83,7 @@
     if (now.view === "locus") page.locusQuery(text, now.locus);
     else if (now.cell) text.set("cell", now.cell);
     if (now.view === "celltype") page.typeQuery(text, now);
+    if (now.view === "overview" && now.by && now.by !== "type") text.set("by", now.by);
     if (now.view === "tf") page.tfQuery(text, now.tf);
     text.set("threshold", String(now.cut.threshold));
     if (now.cut.top_k !== null) text.set("k", String(now.cut.top_k));
@@ -102,13 +103,15 @@
     return "?" + text.toString();
   }
 
-  page.writeAddress = function (view, cell, cut, types, definition, tf, locus, colouring, filter, kinds, beside, other, link, opened) {
+  page.writeAddress = function (
+    view, cell, cut, types, definition, tf, locus, colouring, filter, kinds, beside, other, link, by, opened
+  ) {
     if (!view || !cut) return dash.no_update;
     const gene = (of) => of && of.gene;
     const part = (of) => of && of.part;
     const moved = state && (state.view !== view || state.cell !== cell || gene(state.locus) !== gene(locus) ||
       part(state.kinds) !== part(kinds));
-    state = { view, cell, cut, types, definition, tf, locus, colouring, filter, kinds, beside, other, link };
+    state = { view, cell, cut, types, definition, tf, locus, colouring, filter, kinds, beside, other, link, by };
     writeSoon(moved || !window.history.state ? 0 : 350);
     if (!opened) return dash.no_update;
     zoomTo(opened);
@@ -167,6 +170,7 @@
       if (changed("link")) set("link-chosen", { data: page.linkOf(given.get("link")) });
       zoom("heatmap", given.get("window"), ["cell", "beside", "other"].some(changed) ? 900 : 0);
     }
+    if (view === "overview") page.colourCellsBy(given.get("by") || "type");
     if (view === "celltype") {
       page.typeRestore(given);
       if ((given.get("part") || "peaks") === "peaks") zoom("tracks", given.get("span"), 0);

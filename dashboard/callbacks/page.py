@@ -113,6 +113,7 @@ def register_view(app: Dash) -> None:
         Input(ids.BESIDE, "value"),
         Input(ids.OTHER, "value"),
         Input(ids.LINK_CHOSEN, "data"),
+        Input(ids.COLOUR_CELLS, "value"),
         State(ids.ZOOMED, "data"),
     )
 

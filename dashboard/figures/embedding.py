@@ -55,6 +55,57 @@ def embedding_figure(
     return figure
 
 
+def coloured_figure(
+    embedding: Embedding,
+    values: Sequence[float | None],
+    name: str,
+    scheme: Scheme = "light",
+    *,
+    height: int = 300,
+    absent: str = "no value",
+) -> go.Figure:
+    """The cells coloured by a number each; the highest lie on top, cells without the number are grey, ``absent``.
+
+    The scale ends at the 99th percentile of what is above the lowest value, so that a single cell does not hold it.
+    """
+    number = np.array([np.nan if value is None else value for value in values], dtype=np.float64)
+    order = np.argsort(np.nan_to_num(number, nan=-np.inf), kind="stable")
+    known = number[np.isfinite(number)]
+    low = float(known.min()) if len(known) else 0.0
+    above = known[known > low]
+    high = float(np.percentile(above, 99)) if len(above) else low + 1
+    draw = go.Scatter if len(number) <= SVG_LIMIT else go.Scattergl
+    x, y, names = np.array(embedding.x), np.array(embedding.y), np.array(embedding.cell_id, dtype=object)
+    kinds = np.array(embedding.cell_type, dtype=object)
+    figure = go.Figure(layout=frame(embedding, scheme, height, legend=False))
+    for own, colour in ((order[~np.isfinite(number[order])], None), (order[np.isfinite(number[order])], number)):
+        marker: dict[str, Any] = {"size": 5 if len(number) <= SVG_LIMIT else 3, "color": SCHEMES[scheme].line}
+        if colour is not None:
+            marker |= {
+                "color": colour[own], "cmin": low, "cmax": high,
+                "colorscale": [list(stop) for stop in SCHEMES[scheme].score_scale],
+                "colorbar": {
+                    "title": {"text": name.replace(", ", "<br>"), "font": {"size": 11}}, "thickness": 12, "len": 0.8,
+                    "tickfont": {"size": 10}, "outlinewidth": 0, "nticks": 6,
+                },
+            }  # fmt: skip
+        figure.add_trace(
+            draw(
+                x=x[own], y=y[own], customdata=names[own].tolist(), text=kinds[own].tolist(), mode="markers",
+                name=name if colour is not None else absent, marker=marker,
+                hovertemplate="%{customdata}, %{text}<br>"
+                + ("%{marker.color:,.4~g}" if colour is not None else absent) + "<extra></extra>",
+            )
+        )  # fmt: skip
+    return figure
+
+
+def to_choose(figure: go.Figure) -> go.Figure:
+    """The same figure, in which dragging goes round cells; it stays marked while the colours change."""
+    figure.update_layout(dragmode="lasso", selectionrevision="cells", newselection={"line": {"width": 1.5}})
+    return figure
+
+
 def frame(embedding: Embedding, scheme: Scheme, height: int, legend: bool) -> dict[str, Any]:
     """Layout: both axes named after the method (its first word: "UMAP"), no ticks, the types below."""
     legend_height = 20 * -(-len(type_order(embedding)) // 2)

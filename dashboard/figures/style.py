@@ -108,8 +108,12 @@ def axis(scheme: Scheme, title: str, **rest: Any) -> dict[str, Any]:
     }
 
 
-def graph_config(*, wheel: bool = False) -> dict[str, Any]:
-    """Configuration of a graph: no logo, nothing that sends the chart to another host, no button for a picture."""
+def graph_config(*, wheel: bool = False, choose: bool = False) -> dict[str, Any]:
+    """Configuration of a graph: no logo, nothing that sends the chart to another host, no button for a picture.
+
+    With ``choose`` points can be gone round with a lasso or a box.
+    """
+    around = [] if choose else ["lasso2d", "select2d"]
     return {
         "displaylogo": False,
         "displayModeBar": "hover",
@@ -117,7 +121,7 @@ def graph_config(*, wheel: bool = False) -> dict[str, Any]:
         "scrollZoom": wheel,
         "doubleClick": "reset",
         "showTips": False,
-        "modeBarButtonsToRemove": ["sendChartToCloud", "toImage", "lasso2d", "select2d", "autoScale2d"],
+        "modeBarButtonsToRemove": ["sendChartToCloud", "toImage", *around, "autoScale2d"],
     }
 
 

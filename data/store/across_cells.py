@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import h5py
 import numpy as np
+import numpy.typing as npt
 
 from bi2scope.data.attention import Cut, Ints
 from bi2scope.data.errors import NotFoundError
@@ -47,6 +48,25 @@ class AcrossCells:
             self.counts = StoredTransposed(file, order, reader.places.peak_chromosome)
         self._in_type = np.empty(len(order.cell), dtype=np.int64)
         self._in_type[order.cell] = np.arange(len(order.cell)) - order.type_start[self._type_code[order.cell]]
+
+    def counts_of_gene(self, gene: int) -> npt.NDArray[np.float64]:
+        """``(n_cells,)`` RNA counts of one gene.
+
+        Raises
+        ------
+        NotFoundError
+            If there is no such gene.
+        StoreDamagedError
+            If the file is damaged where it is read.
+        """
+        if not 0 <= gene < len(self._places.gene_chromosome):
+            raise NotFoundError("gene", f"position {gene}")
+        counts, order = np.zeros(len(self._type_code)), self.counts.order
+        with intact(self._reader.path, f"{schema.ACROSS_RNA}, gene {gene}"):
+            for code in range(len(order.type_start) - 1):
+                read = self.counts.genes(code, gene, gene + 1)
+                counts[order.of_type(code)[read.position]] = read.count
+        return counts
 
     def links_of_gene(self, gene: int, cells: Ints, place: tuple[int, int], cut: Cut | None = None) -> PairLinks:
         """The links of one gene in each of some cells, by cell and then by rank.

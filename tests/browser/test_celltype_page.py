@@ -1,4 +1,4 @@
-"""The cell-type view in a real browser."""
+"""The cell-type view and the overview in a real browser."""
 
 from __future__ import annotations
 
@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from conftest import Watched
 
 pytestmark = pytest.mark.browser
+
+LASSO = [(0.01, 0.01), (0.5, 0.01), (0.5, 0.99), (0.01, 0.99), (0.01, 0.02)]
+"""The left half of a figure."""
 
 
 def test_tracks_table_and_download_follow_definition_and_threshold(watched: Watched, reader: StoreReader) -> None:
@@ -64,6 +67,32 @@ def test_parts_have_addresses_and_a_click_opens_the_place(watched: Watched, read
     expect(page.locator("#panel-locus")).to_be_visible()
     expect(page.locator("#locus-title")).to_contain_text(pair["gene_name"][0])
     expect(page).to_have_url(re.compile("view=locus"))
+
+
+def test_a_lasso_round_cells_says_what_they_are(watched: Watched, reader: StoreReader) -> None:
+    page = watched.page
+    gene = str(reader.genes.index[0])
+    watched.open(f"?view=overview&by=gene:{gene}")
+    page.wait_for_selector("#overview-embedding .cbtitle text")
+    plot = page.locator("#overview-embedding .nsewdrag").first.bounding_box()
+    assert plot is not None
+    at = [(plot["x"] + x * plot["width"], plot["y"] + y * plot["height"]) for x, y in LASSO]
+    page.mouse.move(*at[0])
+    page.mouse.down()
+    for place in at[1:]:
+        page.mouse.move(*place, steps=4)
+    page.mouse.up()
+    expect(page.locator("#chosen")).to_contain_text(f"of {len(reader.cells)} cells chosen")
+    with page.expect_download() as waiting:
+        page.get_by_role("button", name="Barcodes CSV").click()
+    lines = [line for line in waiting.value.path().read_text().splitlines() if not line.startswith("#")]
+    chosen = [line.split(",")[0] for line in lines[1:]]
+    assert 3 <= len(chosen) <= len(reader.cells) - 3
+    expect(page.locator("#chosen")).to_contain_text(f"{len(chosen)} of {len(reader.cells)} cells chosen")
+    page.get_by_role("button", name="Open the first cell").click()
+    expect(page).to_have_url(re.compile(f"view=cell&cell={chosen[0]}"))
+    page.get_by_role("button", name="Undo").click()
+    expect(page).to_have_url(re.compile(f"view=overview.*by=gene%3A{gene}"))
 
 
 def test_the_other_views_open_from_their_tabs(watched: Watched) -> None:
