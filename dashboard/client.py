@@ -311,9 +311,8 @@ class Client:
 
     async def track_csv(self, cell_type: str, cut: Cut, definition: Definition, track: str | BedFile) -> str:
         """The rows of :meth:`compare_track` as CSV."""
-        parameters = cut.parameters() | {"definition": definition}
         path = f"/celltypes/{quoted(cell_type)}/tf.csv"
-        method, asked = track_request(track, parameters)
+        method, asked = track_request(track, cut.parameters() | {"definition": definition})
         return (await self._answer(method, api_root(self._store) + path, **asked)).text
 
     async def track_matrix(
