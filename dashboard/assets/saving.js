@@ -16,7 +16,7 @@
   /* Name of a file: data set, view, what it shows, the cut. */
   function fileName(name, ending) {
     const shown = new URL(page.address()).searchParams, view = shown.get("view") || "cell";
-    const of = { cell: ["cell"], locus: ["gene", "region"], celltype: ["cell_type"], tf: ["cell_type"] }[view] || [];
+    const of = { cell: ["cell", "link"], locus: ["gene", "region"], celltype: ["cell_type"], tf: ["cell_type"] }[view] || [];
     const cut = [["score-above-", "threshold"], ["k-", "k"], ["layer-", "layer"], ["head-", "head"]]
       .filter(([, key]) => shown.get(key)).map(([before, key]) => before + shown.get(key));
     const subject = of.map((key) => shown.getAll(key).join("+")).filter(Boolean);
