@@ -98,7 +98,9 @@ def panel() -> Parts:
     """Volcano, attention beside accessibility, table."""
     return [
         html.H2("Difference", id=ids.DIFFERENCE_TITLE),
-        html.P(id=ids.DIFFERENCE_CAPTION, className="caption"),
+        html.P(
+            "Comparing the cells; the first time takes some seconds.", id=ids.DIFFERENCE_CAPTION, className="caption"
+        ),
         html.Div(id=ids.DIFFERENCE_NOTICE),
         busy(
             html.Div(

@@ -58,7 +58,7 @@ def panel() -> Parts:
     """Matrix and table."""
     return [
         html.H2("Regulatory map", id=ids.PAIRS_TITLE),
-        html.P(id=ids.PAIRS_CAPTION, className="caption"),
+        html.P("Fetching the pairs …", id=ids.PAIRS_CAPTION, className="caption"),
         html.Div(id=ids.PAIRS_NOTICE),
         html.Div(
             [
