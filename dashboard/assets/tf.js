@@ -14,6 +14,44 @@
 
   let clicked = null, touched = null;
 
+  /* What the files of figures hold where points of traces would not say it. */
+  own.rowsOf = own.rowsOf || {};
+
+  own.rowsOf["tf-matrix"] = function () {
+    const rows = [];
+    window.dash_ag_grid.getApi("tf-matrix-rows").forEachNode((node) => rows.push(node.data));
+    const names = rows.length ? Object.keys(rows[0]) : [];
+    const caption = document.getElementById("tf-matrix-caption").textContent;
+    return { names: names, rows: rows.map((row) => names.map((name) => row[name])), notes: [caption] };
+  };
+
+  /* Bins of the density with their counts, and both curves at the values of the score. */
+  own.rowsOf["tf-scatter"] = function (plot) {
+    const rows = [];
+    plot._fullData.forEach(function (trace) {
+      if (trace.type !== "heatmap")
+        return Array.from(trace.x).forEach((_, i) => rows.push([trace.name, trace.customdata[i], null, null, null, trace.y[i], null]));
+      const [across, up] = trace.meta;
+      Array.from(trace.z).forEach((line, j) => Array.from(line).forEach(function (z, i) {
+        const count = Number.isFinite(z) ? Math.round(Math.pow(10, z)) : 0;
+        if (count) rows.push(["Bound peaks by bin", across[i], across[i + 1], up[j], up[j + 1], null, count]);
+      }));
+    });
+    const names = ["series", "score_from", "score_to", "signal_from", "signal_to", "share_above", "n_peaks"];
+    return { names: names, rows: rows, notes: ["share_above: of the series' peaks, those with a score above score_from"] };
+  };
+
+  /* The measures, a marker or interval a row. */
+  own.rowsOf["tf-forest"] = function (plot) {
+    const rows = plot._fullData.filter((trace) => trace.meta && trace.legendgroup !== "chance").map(function (trace) {
+      const band = trace.legendgroup === "null", bars = trace.error_x, at = trace.x[0];
+      const low = band ? Math.min(...trace.x) : bars && bars.array ? at - bars.arrayminus[0] : null;
+      const high = band ? Math.max(...trace.x) : bars && bars.array ? at + bars.array[0] : null;
+      return [trace.meta, trace.name, band ? null : at, low, high];
+    });
+    return { names: ["measure", "series", "value", "low", "high"], rows: rows };
+  };
+
   Object.assign(own, {
     tfIdle: (asked) => idle("tf-idle", asked),
     matrixIdle: (asked) => idle("tf-matrix-idle", asked),

@@ -139,6 +139,7 @@ def add_density(figure: go.Figure, peaks: Peaks, across: Scale, scheme: Scheme) 
             hovertemplate="%{customdata}<extra></extra>",
             hoverongaps=False,
             colorscale=SCHEMES[scheme].score_scale,
+            meta=[across.value(columns).tolist(), up.value(rows).tolist()],
             zmin=0,
             zmax=float(np.log10(most)) or 1.0,
             colorbar={

@@ -100,7 +100,7 @@ def add_row(figure: go.Figure, measure: Measure, comparison: TrackComparison, sc
             text="not defined", xref=f"x{suffix} domain", yref=f"y{suffix}", x=0.5, y=ABOVE, showarrow=False
         )
     for trace in traces_of(measure, label, others, chance, scheme):
-        figure.add_trace(trace.update(on))
+        figure.add_trace(trace.update(on, meta=label))
 
 
 def traces_of(

@@ -1,0 +1,166 @@
+"""How long a reader waits for the screen: a slider's move, another cell, the first view, in a real headless Chromium.
+
+Service, dashboard and browser share the processors. The store is that of the ``service`` benchmark, 48 cells of PBMC
+size; ``BI2SCOPE_BROWSER_STORE`` names another. A wait begins with the key or click in the page and ends when the plot
+says that it is drawn and two frames have passed; what of it lies between the question for the map and the last byte of
+its answer is told apart (``answer``): service, dashboard, and the way between. Medians and 95th percentiles; ratios are
+those over what was asked for: 300 ms, of which 150 for the answer, 500 ms, 2.5 s.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+from playwright.sync_api import Browser, Page, Request, sync_playwright
+
+SLIDES, CELLS, FIRST_VIEWS = 30, 15, 5
+ASKED_MS = {"slide": 300, "slide_answer": 150, "cell": 500, "first_view": 2_500}
+DRAWN = "#heatmap .heatmaplayer image"
+
+WATCH = """() => {
+    const plot = document.querySelector("#heatmap .js-plotly-plot");
+    window.waits = [];
+    let begun = null;
+    const begin = () => { begun = performance.now(); };
+    document.addEventListener("keydown", begin, true);
+    document.addEventListener("click", begin, true);
+    plot.on("plotly_afterplot", () => {
+        if (begun === null) return;
+        const from = begun;
+        begun = null;
+        requestAnimationFrame(() => requestAnimationFrame(() => window.waits.push(performance.now() - from)));
+    });
+}"""
+"""Notes a wait for each key or click, to the second frame after the map is drawn: by then it is on the screen."""
+
+
+def main() -> tuple[dict[str, float], dict[str, float]]:
+    with tempfile.TemporaryDirectory() as folder:
+        given = os.environ.get("BI2SCOPE_BROWSER_STORE")
+        path = Path(given) if given else neighbour("service").write_store(Path(folder) / "store.h5")
+        with serving(path) as address, sync_playwright() as running:
+            browser = running.chromium.launch(
+                executable_path=os.environ.get("BI2SCOPE_CHROMIUM") or shutil.which("chromium"),
+                args=["--no-sandbox", "--disable-gpu"],
+            )
+            waits = first_views(browser, address) | moves(browser, address)
+            browser.close()
+    figures = {
+        f"{key}_p{percent}_ms": float(np.percentile(values, percent))
+        for key, values in waits.items()
+        for percent in (50, 95)
+    }
+    return {f"{key}_p95_over_asked": figures[f"{key}_p95_ms"] / most for key, most in ASKED_MS.items()}, {
+        **figures,
+        "load_after": os.getloadavg()[0],
+    }
+
+
+def neighbour(name: str) -> ModuleType:
+    """Another benchmark of this folder."""
+    specification = importlib.util.spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
+    assert specification is not None
+    assert specification.loader is not None
+    module = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(module)
+    return module
+
+
+@contextmanager
+def serving(path: Path) -> Iterator[str]:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "bi2scope", "serve", str(path), "--port", str(port), "--no-open"]
+    process = subprocess.Popen(command, env={**os.environ, "OMP_NUM_THREADS": "1"}, stdout=subprocess.DEVNULL)
+    address = f"http://127.0.0.1:{port}"
+    try:
+        while not answers(f"{address}/api/v1/health"):
+            assert process.poll() is None, "the service did not start"
+            time.sleep(0.1)
+        yield address
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=60) as answer:
+            return bool(answer.status == 200)
+    except OSError:
+        return False
+
+
+def first_views(browser: Browser, address: str) -> dict[str, list[float]]:
+    """From an empty cache to a drawn map; the service has been asked once before."""
+    took = []
+    for _ in range(FIRST_VIEWS + 1):
+        context = browser.new_context(viewport={"width": 1920, "height": 1080})
+        page = context.new_page()
+        began = time.perf_counter()
+        page.goto(address)
+        page.wait_for_selector(DRAWN, state="attached", timeout=120_000)
+        took.append((time.perf_counter() - began) * 1e3)
+        context.close()
+    return {"first_view": took[1:]}
+
+
+def moves(browser: Browser, address: str) -> dict[str, list[float]]:
+    """One step of the threshold after the other, then one cell after the other, each once the last has come to rest."""
+    page = browser.new_page(viewport={"width": 1920, "height": 1080})
+    page.set_default_timeout(120_000)
+    answered: list[float] = []
+    page.on("requestfinished", lambda request: answered.extend(time_of_map(request)))
+    page.goto(f"{address}/?view=cell&threshold=0.5&k=10")
+    page.wait_for_selector(DRAWN, state="attached")
+    settle(page)
+    page.evaluate(WATCH)
+    page.get_by_role("slider", name="Score threshold", exact=True).focus()
+    answered.clear()
+    slides = [wait_of(page, lambda: page.keyboard.press("ArrowRight")) for _ in range(SLIDES)]
+    slide_answers = list(answered)
+    answered.clear()
+    further = page.locator("#next-cell")
+    cells = [wait_of(page, further.click) for _ in range(CELLS)]
+    return {"slide": slides, "slide_answer": slide_answers, "cell": cells, "cell_answer": list(answered)}
+
+
+def time_of_map(request: Request) -> list[float]:
+    """Milliseconds from the question for a map to the end of its answer; none for other questions."""
+    if '"output":"..heatmap.figure' not in (request.post_data or ""):
+        return []
+    return [request.timing["responseEnd"] - request.timing["requestStart"]]
+
+
+def wait_of(page: Page, move: object) -> float:
+    """The wait after one move, and then until nothing is under way."""
+    before = page.evaluate("() => window.waits.length")
+    assert callable(move)
+    move()
+    while page.evaluate("() => window.waits.length") == before:
+        page.wait_for_timeout(5)
+    took = float(page.evaluate("() => window.waits.at(-1)"))
+    settle(page)
+    return took
+
+
+def settle(page: Page) -> None:
+    """Wait until no part of the page is being fetched."""
+    page.wait_for_timeout(400)
+    while page.locator("[data-dash-is-loading=true]").count():
+        page.wait_for_timeout(50)
+    page.wait_for_timeout(100)
