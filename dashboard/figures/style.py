@@ -68,6 +68,12 @@ DIVERGING: dict[Scheme, tuple[str, str, str]] = {
 }
 """Lower, equal, higher: blue and orange, told apart by every kind of sight, with a grey that either page shows."""
 
+PALE: dict[Scheme, tuple[str, str, str]] = {
+    "light": ("#f4a582", "#f7f7f7", "#74add1"),
+    "dark": ("#8c4a1f", "#2b2f36", "#1f5f99"),
+}
+"""Below chance, chance, above, as ground of a page's own text."""
+
 FONT = "-apple-system, BlinkMacSystemFont, 'Segoe UI', Roboto, Helvetica, Arial, sans-serif"
 """The page's own fonts, all of them on the reader's machine."""
 
@@ -134,7 +140,8 @@ def as_light() -> dict[str, Any]:
     names = ("text", "muted", "line", "band")
     return {
         "plain": {getattr(dark, name): getattr(light, name) for name in names}
-        | dict(zip(DIVERGING["dark"], DIVERGING["light"], strict=True)),
+        | dict(zip(DIVERGING["dark"], DIVERGING["light"], strict=True))
+        | dict(zip(PALE["dark"], PALE["light"], strict=True)),
         "dark": [list(stop) for stop in dark.score_scale],
         "light": [list(stop) for stop in light.score_scale],
     }

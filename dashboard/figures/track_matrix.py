@@ -10,7 +10,7 @@ import numpy.typing as npt
 import plotly.graph_objects as go
 
 from bi2scope.dashboard.address import MatrixMeasure
-from bi2scope.dashboard.figures.style import SCHEMES, Scheme, axis, base_layout
+from bi2scope.dashboard.figures.style import PALE, SCHEMES, Scheme, axis, base_layout
 from bi2scope.dashboard.measures import chance_level, figure_text, interval_text
 from bi2scope.dashboard.tf_matrix import Spot, name_of
 
@@ -19,13 +19,6 @@ ROW, COLUMN = 56, 92
 MARGIN = {"l": 170, "r": 20, "t": 76, "b": 16}
 NAME = 24
 """Letters of a name that are written out; the tooltip has all."""
-
-# Orange below chance, blue above: dark text is legible on all of the light page's, light text on the dark page's.
-DIVERGING: dict[Scheme, tuple[str, str, str]] = {
-    "light": ("#f4a582", "#f7f7f7", "#74add1"),
-    "dark": ("#8c4a1f", "#2b2f36", "#1f5f99"),
-}
-RISING: dict[Scheme, tuple[str, str]] = {"light": ("#f7f7f7", "#74add1"), "dark": ("#2b2f36", "#1f5f99")}
 
 
 def height_of(n_types: int) -> int:
@@ -131,13 +124,13 @@ def colours_of(values: npt.NDArray[np.float64], measure: MatrixMeasure, scheme: 
     if centre is None or len(known) == 0:
         low, high = (float(known.min()), float(known.max())) if len(known) else (0.0, 1.0)
         return {
-            "colorscale": list(zip((0, 1), RISING[scheme], strict=True)),
+            "colorscale": list(zip((0, 1), PALE[scheme][1:], strict=True)),
             "zmin": low,
             "zmax": max(high, low + 1e-9),
         }
     reach = max(float(np.abs(known - centre).max()), 1e-9)
     return {
-        "colorscale": list(zip((0, 0.5, 1), DIVERGING[scheme], strict=True)),
+        "colorscale": list(zip((0, 0.5, 1), PALE[scheme], strict=True)),
         "zmin": centre - reach,
         "zmax": centre + reach,
     }
