@@ -128,7 +128,11 @@ def panel(shown: TfShown) -> Parts:
         html.Div(id=ids.TF_NOTICE),
         dmc.Tabs(
             [
-                dmc.TabsList([dmc.TabsTab(name, value=tab) for tab, name in TAB_NAMES.items()]),
+                dmc.TabsList(
+                    [dmc.TabsTab(name, value=tab) for tab, name in TAB_NAMES.items()],
+                    mb="md",
+                    **aria(label="Parts of the view"),
+                ),
                 html.Div(
                     [
                         instruction(),
@@ -149,6 +153,7 @@ def panel(shown: TfShown) -> Parts:
                 ),
             ],
             id=ids.TF_TAB,
+            variant="pills",
             value=shown.tab,
         ),
         *[

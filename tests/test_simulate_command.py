@@ -56,6 +56,7 @@ def test_an_output_that_is_there_is_kept_unless_asked(folder: Path) -> None:
     assert (folder / "metadata.json").read_text() == before
 
 
+@pytest.mark.slow
 def test_the_fit_report_takes_a_pair_or_a_table_of_cells(folder: Path, tmp_path: Path) -> None:
     ours = ("--rna", folder / "rna.h5ad", "--atac", folder / "atac.h5ad")
     real = ("--real-rna", folder / "rna.h5ad", "--real-atac", folder / "atac.h5ad")

@@ -83,6 +83,7 @@ def test_a_history_has_a_row_per_epoch(bench: Bench) -> None:
     assert "history.csv is there already" in str(found)
 
 
+@pytest.mark.slow
 def test_an_early_stop_is_told(bench: Bench) -> None:
     stopping = {"model": {"id_dim": 8, "hidden": 8}, "training": {"epochs": 40, "patience": 1}}
     (bench.folder / "small.json").write_text(json.dumps(stopping))

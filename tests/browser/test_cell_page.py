@@ -102,6 +102,7 @@ def test_both_sliders_thin_the_links_out_and_table_csv_and_service_agree(watched
     assert max(row["rank"] for row in rows) == 2
 
 
+@pytest.mark.slow
 def test_k_can_be_switched_off_and_what_k_max_cut_is_said(watched: Watched, reader: StoreReader) -> None:
     page, cell = watched.page, str(reader.cells.index[7])
     watched.open(f"?view=cell&cell={cell}&threshold=0.5&k=2")
@@ -116,6 +117,7 @@ def test_k_can_be_switched_off_and_what_k_max_cut_is_said(watched: Watched, read
     expect(page).not_to_have_url(re.compile("[?&]k="))
 
 
+@pytest.mark.slow
 def test_a_typed_threshold_moves_the_slider(watched: Watched) -> None:
     page = watched.page
     watched.open()
@@ -179,6 +181,7 @@ def test_zooming_refetches_down_to_single_links_and_hovering_names_one(watched: 
     assert words.splitlines()[0] in pairs
 
 
+@pytest.mark.slow
 def test_a_click_in_the_embedding_opens_the_cell(watched: Watched, reader: StoreReader) -> None:
     page = watched.page
     watched.open()
@@ -226,6 +229,7 @@ def test_a_stale_answer_never_overwrites_a_newer_one(watched: Watched, reader: S
     assert shown_links(page) == served["n_links"]
 
 
+@pytest.mark.slow
 def test_an_unknown_cell_is_explained_and_the_page_goes_on(watched: Watched, reader: StoreReader) -> None:
     page = watched.page
     watched.open("?view=cell&cell=nobody&threshold=0.5")

@@ -20,6 +20,7 @@ LASSO = [(0.01, 0.01), (0.5, 0.01), (0.5, 0.99), (0.01, 0.99), (0.01, 0.02)]
 """The left half of a figure."""
 
 
+@pytest.mark.slow
 def test_tracks_table_and_download_follow_definition_and_threshold(watched: Watched, reader: StoreReader) -> None:
     page, kind = watched.page, reader.cell_types[0]
     watched.open(f"?view=celltype&cell_type={quote(kind)}&quantity=score&threshold=0.6&k=5")
@@ -108,6 +109,7 @@ def test_the_other_views_open_from_their_tabs(watched: Watched) -> None:
     expect(page.get_by_role("heading", name="What you see")).to_be_hidden()
 
 
+@pytest.mark.slow
 def test_the_dark_page_redraws_its_figures(watched: Watched) -> None:
     page = watched.page
     watched.open("?view=celltype")

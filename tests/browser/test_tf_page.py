@@ -30,6 +30,7 @@ def payload(name: str, content: bytes) -> FilePayload:
     return {"name": name, "mimeType": "text/plain", "buffer": content}
 
 
+@pytest.mark.slow
 def test_two_tracks_and_the_measures_with_what_chance_gives(watched: Watched, reader: StoreReader) -> None:
     page, bed = watched.page, bed_of(reader, 3)
     watched.open("?view=tf&threshold=0.6&k=5")

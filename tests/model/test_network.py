@@ -58,7 +58,7 @@ def test_a_batch_is_its_graphs_one_by_one(case) -> None:
     torch.testing.assert_close(together, alone, rtol=1e-9, atol=1e-9)
 
 
-@pytest.mark.parametrize(("layers", "heads"), [(1, 1), (1, 2), (2, 2)])
+@pytest.mark.parametrize(("layers", "heads"), [(1, 1), (1, 2), pytest.param(2, 2, marks=pytest.mark.slow)])
 def test_gradcheck(layers: int, heads: int) -> None:
     rng = np.random.default_rng(5)
     layout = random_layout(rng, 3, 25, 2)

@@ -204,7 +204,7 @@ def test_a_state_is_whole_or_as_it_was(stopped: Path, tmp_path: Path, monkeypatc
 
 def test_a_killed_process_goes_on_where_it_was(tmp_path: Path) -> None:
     """A real process, killed in the middle of an epoch; the next one ends with the parameters of an undisturbed one."""
-    rna, atac = write_h5ad_pair(tmp_path, random_multiome(3, n_cells=200))
+    rna, atac = write_h5ad_pair(tmp_path, random_multiome(3, n_cells=80))
     model, config = settings()
     config = replace(config, batch_size=4)
     write_configuration(tmp_path / "small.json", model, config)

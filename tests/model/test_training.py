@@ -84,6 +84,7 @@ def test_it_learns_what_can_be_learnt() -> None:
     assert "accuracy_hard" not in report["test"]
 
 
+@pytest.mark.slow
 def test_accuracy_is_given_against_easy_and_hard_mismatches() -> None:
     model, config = protocol_defaults("bi2scope", epochs=8, seed=1, hard_share=0.5)
     report = train(learnable(), replace(model, id_dim=16, hidden=32), config, progress=False).report

@@ -40,7 +40,7 @@ TABLES = (
     "cells", "embedding", "cells/{cell_id}/links", "cells/{cell_id}/heatmap", "celltypes/{cell_type}/scores",
     "celltypes/{cell_type}/tf", "tf/matrix", "genes", "peaks", "celltypes/{cell_type}/map",
     "celltypes/{cell_type}/heatmap",
-    "celltypes/{cell_type}/genes/{gene}/links", "celltypes/{cell_type}/peaks/{peak}/links",
+    "genes/{gene}/counts", "celltypes/{cell_type}/genes/{gene}/links", "celltypes/{cell_type}/peaks/{peak}/links",
     "celltypes/{cell_type}/difference/peaks", "celltypes/{cell_type}/difference/genes",
     "celltypes/{cell_type}/genes/{gene}/peaks", "celltypes/{cell_type}/strongest", "cells/{cell_id}/strongest",
 )  # fmt: skip

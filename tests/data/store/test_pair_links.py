@@ -174,6 +174,7 @@ def test_a_few_entries_at_a_time_give_the_same(path: Path, monkeypatch: pytest.M
             all_the_same(reader, np.arange(0, 20, 3), place)
 
 
+@pytest.mark.slow
 def test_large_stores_have_wider_types(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(schema, "position_dtype", lambda number: np.dtype("<u4"))
     with Kind(layers=2, largest_count=300).write(tmp_path / "s.h5") as reader:
