@@ -149,6 +149,7 @@ def cut_controls(dataset: DatasetInfo, cut: Cut) -> html.Div:
             head_control(dataset, cut),
             dcc.Store(id=ids.CUT, data=data),
             dcc.Store(id=ids.CUT_SETTLED, data=data),
+            *[dcc.Store(id=each, data=data) for each in (*ids.CUT_OF.values(), *ids.SETTLED_OF.values())],
             html.Section(id=ids.LEFT_OF_CELL, className="left", **aria(label="What this cut leaves in the cell")),
             html.Section(id=ids.LEFT_OF_TYPE, className="left", **aria(label="What this cut leaves in the cell type")),
         ],

@@ -30,6 +30,8 @@ LAYER = "layer"
 HEAD = "head"
 CUT = "cut"
 CUT_SETTLED = "cut-settled"
+CUT_OF = {view: f"cut-{view}" for view in ("cell", "locus")}
+SETTLED_OF = {view: f"cut-settled-{view}" for view in ("cell", "celltype", "tf")}
 LEFT_OF_CELL = "left-of-cell"
 LEFT_OF_TYPE = "left-of-type"
 

@@ -74,6 +74,29 @@
     return at === undefined ? undefined : { at: at, read: read };
   }
 
+  /* Of a move of the sliders only the view in sight is told, by a cut of its own; another one when it comes in sight. */
+  const LISTENERS = ["cut-cell", "cut-locus", "cut-settled-cell", "cut-settled-celltype", "cut-settled-tf"];
+  const latest = { cut: null, "cut-settled": null }, told = {};
+
+  function tell(kind, data) {
+    latest[kind] = data;
+    pass(kind);
+  }
+
+  /* A page that opens has its cut in all of them. */
+  function opened(data) {
+    latest.cut = latest["cut-settled"] = data;
+    for (const id of LISTENERS) told[id] = data;
+  }
+
+  function pass(kind) {
+    const id = kind + "-" + document.body.dataset.view, data = latest[kind];
+    if (!data || !LISTENERS.includes(id) || same(data, told[id])) return;
+    told[id] = data;
+    if (kind === "cut") dash.bi2scope.whenAnswered(id, data);
+    else dash.set_props(id, { data: data });
+  }
+
   dash.bi2scope = {
     linkAt: linkAt,
 
@@ -97,15 +120,31 @@
       const data = { threshold: threshold, top_k: on ? topK : null, layer: Number(layer), head: Number(head) };
       if (same(data, current)) {
         forget("cut");
+        if (!same(data, latest.cut)) opened(data);
       } else {
-        throttled("cut", 60, () => dash.bi2scope.whenAnswered("cut", data));
+        throttled("cut", 60, function () {
+          dash.set_props("cut", { data: data });
+          tell("cut", data);
+        });
       }
-      settled("cut-settled", 260, () => dash.set_props("cut-settled", { data: data }));
+      settled("cut-settled", 260, function () {
+        if (same(data, latest["cut-settled"])) return;
+        dash.set_props("cut-settled", { data: data });
+        tell("cut-settled", data);
+      });
+    },
+
+    /* Have the view in sight ask for everything once more. */
+    askAgain: function (data) {
+      Object.keys(told).forEach((id) => delete told[id]);
+      for (const kind of ["cut", "cut-settled"]) tell(kind, Object.assign({}, data));
     },
 
     show: function (view) {
       const views = ["overview", "cell", "locus", "celltype", "tf"];
       document.body.dataset.view = view;
+      pass("cut");
+      pass("cut-settled");
       const styles = views.map((name) => ({ display: name === view ? "flex" : "none" }));
       const navbar = { width: 292, breakpoint: "sm", collapsed: { desktop: view === "overview", mobile: false } };
       return [...styles, ...styles, navbar];

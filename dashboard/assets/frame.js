@@ -61,7 +61,7 @@
     banner("");
     if (!element("cut-controls")) return set("boot", { data: Date.now() });
     if (!state) return;
-    for (const id of ["cut", "cut-settled"]) set(id, { data: Object.assign({}, state.cut) });  /* asks anew */
+    page.askAgain(state.cut);
   }
 
   function banner(text) {

@@ -96,7 +96,7 @@ def register_table(app: Dash, client: Client, settings: Settings) -> None:
         Output(ids.LINKS_CSV, "href"),
         Output(ids.LEFT_OF_CELL, "children"),
         Input(ids.CELL, "value"),
-        Input(ids.CUT, "data"),
+        Input(ids.CUT_OF["cell"], "data"),
         Input(ids.VIEW, "value"),
     )
     @or_instead(None, None, "", None)
@@ -112,7 +112,7 @@ def register_table(app: Dash, client: Client, settings: Settings) -> None:
         Output(ids.LINK_COLUMNS, "data"),
         Output(ids.LINKS_NOTICE, "children"),
         Input(ids.CELL, "value"),
-        Input(ids.CUT_SETTLED, "data"),
+        Input(ids.SETTLED_OF["cell"], "data"),
         Input(ids.VIEW, "value"),
     )
     @or_instead(None, None)
@@ -147,7 +147,7 @@ def register_row(app: Dash, client: Client) -> None:
         Output(ids.ROW_NOTICE, "children"),
         Input(ids.LINK_CHOSEN, "data"),
         Input(ids.CELL, "value"),
-        Input(ids.CUT, "data"),
+        Input(ids.CUT_OF["cell"], "data"),
         Input(ids.SCHEME, "data"),
         Input(ids.VIEW, "value"),
     )

@@ -44,7 +44,7 @@ def register_peaks(app: Dash, client: Client, settings: Settings, genes: TssShel
         Output(ids.TRACKS_NOTICE, "children"),
         Input(ids.TYPES, "value"),
         Input(ids.DEFINITION, "value"),
-        Input(ids.CUT_SETTLED, "data"),
+        Input(ids.SETTLED_OF["celltype"], "data"),
         Input(ids.TRACK_WINDOW, "data"),
         Input(ids.SCHEME, "data"),
         Input(ids.VIEW, "value"),

@@ -44,7 +44,7 @@ def register_difference(app: Dash, client: Client, settings: Settings, genes: Ts
         Input(ids.KIND, "value"),
         Input(ids.AGAINST, "value"),
         Input(ids.FEATURE, "value"),
-        Input(ids.CUT_SETTLED, "data"),
+        Input(ids.SETTLED_OF["celltype"], "data"),
         Input(ids.SCHEME, "data"),
         Input(ids.VIEW, "value"),
         Input(ids.PART, "value"),

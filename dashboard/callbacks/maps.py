@@ -88,7 +88,7 @@ def register_map(app: Dash, client: Client, settings: Settings) -> None:
         Output(ids.HEATMAP_CAPTION, "children"),
         Output(ids.HEATMAP_NOTICE, "children"),
         Input(ids.CELL, "value"),
-        Input(ids.CUT, "data"),
+        Input(ids.CUT_OF["cell"], "data"),
         Input(ids.WINDOW, "data"),
         Input(ids.COLOURING, "value"),
         Input(ids.BESIDE, "value"),

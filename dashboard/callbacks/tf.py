@@ -141,7 +141,7 @@ def register_comparison(app: Dash, client: Client, settings: Settings) -> None:
         Input(ids.BED, "contents"),
         Input(ids.TF_TYPE, "value"),
         Input(ids.TF_DEFINITION, "value"),
-        Input(ids.CUT_SETTLED, "data"),
+        Input(ids.SETTLED_OF["tf"], "data"),
         Input(ids.TF_WINDOW, "data"),
         Input(ids.SCHEME, "data"),
         Input(ids.TF_SIGHT, "data"),

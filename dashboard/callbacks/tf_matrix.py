@@ -60,7 +60,7 @@ def register_table(app: Dash, client: Client, settings: Settings) -> None:
         Output(ids.TF_MATRIX_NOTICE, "children"),
         Input(ids.TF_MEASURE, "value"),
         Input(ids.TF_DEFINITION, "value"),
-        Input(ids.CUT_SETTLED, "data"),
+        Input(ids.SETTLED_OF["tf"], "data"),
         Input(ids.SCHEME, "data"),
         Input(ids.TF_SIGHT, "data"),
         Input(ids.TF_TRACK, "data"),

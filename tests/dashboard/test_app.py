@@ -37,7 +37,7 @@ TRACKS = [f"{name}.{prop}" for name, prop in (
 def draw_map(screen: FastAPI, cell: str | None, view: str = "cell", window: Any = None, drawn: Any = None) -> Any:
     inputs = {
         "cell.value": cell,
-        "cut.data": CUT,
+        "cut-cell.data": CUT,
         "window.data": window,
         "colouring.value": "score",
         "beside.value": "alone",
@@ -50,7 +50,7 @@ def draw_map(screen: FastAPI, cell: str | None, view: str = "cell", window: Any 
 
 def draw_tracks(screen: FastAPI, types: list[str], drawn: Any = None) -> Any:
     inputs = {
-        "types.value": types, "definition.value": "score", "cut-settled.data": CUT, "track-window.data": None,
+        "types.value": types, "definition.value": "score", "cut-settled-celltype.data": CUT, "track-window.data": None,
         "scheme.data": "light", "view.value": "celltype", "part.value": "peaks",
     }  # fmt: skip
     return ask_callback(screen, TRACKS, inputs, {"tracks-drawn.data": drawn})
@@ -112,7 +112,7 @@ def test_the_numbers_are_those_of_the_service(screen: FastAPI, reader: StoreRead
     cell = str(reader.cells.index[1])
     table = Service(screen).json(f"/cells/{cell}/links", threshold=0.6, top_k=5)
     outputs = ["link-columns.data", "links-notice.children"]
-    inputs = {"cell.value": cell, "cut-settled.data": CUT, "view.value": "cell"}
+    inputs = {"cell.value": cell, "cut-settled-cell.data": CUT, "view.value": "cell"}
     answer = ask_callback(screen, outputs, inputs, {}).json()["response"]
     shown = json.loads(answer["link-columns"]["data"])
     assert shown["score"] == table["links"]["score"]
@@ -177,7 +177,7 @@ def test_a_slow_answer_does_not_hold_up_the_others(reader: StoreReader) -> None:
             outputs = [dict(zip(("id", "property"), name.rsplit(".", 1), strict=True)) for name in MAP]
             values = {
                 "cell.value": cell,
-                "cut.data": CUT,
+                "cut-cell.data": CUT,
                 "window.data": None,
                 "colouring.value": "score",
                 "beside.value": "alone",

@@ -103,7 +103,7 @@ def test_a_difference_is_drawn_and_listed_as_the_service_gives_it(
         "difference-notice.children",
     ]  # fmt: skip
     inputs = {
-        "kind.value": kind, "against.value": other, "feature.value": feature, "cut-settled.data": CUT,
+        "kind.value": kind, "against.value": other, "feature.value": feature, "cut-settled-celltype.data": CUT,
         "scheme.data": "light", "view.value": "celltype", "part.value": "difference",
     }  # fmt: skip
     answer = ask_callback(screen, outputs, inputs, {}).json()["response"]

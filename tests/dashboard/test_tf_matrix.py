@@ -139,7 +139,7 @@ def lay_out(screen: FastAPI, before: Any = None, tracks: Any = None) -> Any:
         "tf-matrix-files.children", "tf-matrix-asked.data", "tf-matrix-notice.children",
     ]  # fmt: skip
     inputs = {
-        "tf-measure.value": "auroc", "tf-definition.value": "score", "cut-settled.data": CUT, "scheme.data": "light",
+        "tf-measure.value": "auroc", "tf-definition.value": "score", "cut-settled-tf.data": CUT, "scheme.data": "light",
         "tf-sight.data": "matrix", "tf-track.data": tracks or [],
     }  # fmt: skip
     return ask_callback(screen, outputs, inputs, {"tf-matrix-asked.data": before})
