@@ -144,7 +144,7 @@ def panel(shown: Shown) -> Parts:
         html.Div(id=ids.LOCUS_NOTICE),
         html.Div(
             [
-                busy(graph(ids.LOCUS_FIGURE, "genome-track", clear_on_unhover=True), ids.LOCUS_FIGURE),
+                busy(graph(ids.LOCUS_FIGURE, "genome-track", clear_on_unhover=True), ids.LOCUS_PAYLOAD, "data"),
                 dcc.Tooltip(id=ids.LOCUS_TOOLTIP, className="tip"),
             ],
             id=ids.LOCUS_KEYS,

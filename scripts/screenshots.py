@@ -53,7 +53,7 @@ def picture(browser: Browser, address: str, size: tuple[int, int], scheme: str, 
     page = browser.new_page(viewport={"width": size[0], "height": size[1]}, color_scheme=scheme)  # type: ignore[arg-type]
     page.goto(address)
     page.wait_for_load_state("networkidle")
-    page.wait_for_timeout(1500)  # figures are drawn after the last answer
+    page.wait_for_timeout(5000)  # figures are drawn after the last answer; a first one waits for compiled code
     shot = Image.open(BytesIO(page.screenshot()))
     page.close()
     shot.convert("RGB").quantize(256, dither=Image.Dither.NONE).save(out, optimize=True)
