@@ -11,9 +11,10 @@ from dash import html
 from bi2scope.dashboard import chosen, ids
 from bi2scope.dashboard.components import Part, Parts, aria, busy, candidates_text, graph
 from bi2scope.dashboard.figures.training import HEIGHT
-from bi2scope.server.wire import DatasetInfo, TrainingReport
+from bi2scope.server.wire import ControlReport, DatasetInfo, Metrics, OwnPairs, TrainingReport
 
-EMBEDDING_HEIGHT = 520
+EMBEDDING_HEIGHT = "max(520px, calc(100vh - 300px))"
+"""Of the figure: what the window has left, and enough to draw a line round cells in a low one."""
 
 QUALITY_LABELS = {
     "n_genes": "Genes in the model",
@@ -72,7 +73,14 @@ def panel(dataset: DatasetInfo, by: str = "type") -> Parts:
                         html.Section(
                             [html.H2("What you see"), *[html.P(text) for text in WHAT_IS_SHOWN]], className="prose"
                         ),
-                        html.Section([html.H2("Training"), *training_parts(dataset.training)]),
+                        html.Section(
+                            [
+                                html.H2("Training"),
+                                *training_parts(dataset.training),
+                                *control_parts(dataset.control_reports, dataset.training),
+                                *own_parts(dataset.own_pairs),
+                            ]
+                        ),
                         html.Section([html.H2("Data set and model"), facts(dataset), *notes(dataset)]),
                     ],
                     className="overview-words",
@@ -168,6 +176,58 @@ def metrics_table(report: TrainingReport) -> dmc.Table:
     return dmc.Table(
         data={"head": head, "body": rows}, withTableBorder=True, tabularNums=True, horizontalSpacing="sm", fz="sm"
     )
+
+
+CONTROL_SENTENCES: dict[str | None, str] = {
+    "random-weights": "weights drawn anew for attention",
+    "untrained": "the network before its training",
+    "shuffled-labels": "trained on labels without meaning",
+    "uniform-attention": "all candidates of a gene weigh alike",
+    "random-peaks": "each gene attends to peaks drawn at random",
+    None: "trained as a model is",
+}
+
+
+def control_parts(controls: Sequence[ControlReport], report: TrainingReport | None) -> Parts:
+    """Control models on the same task, under the model's own line; nothing without controls."""
+    if not controls:
+        return []
+    lines = [("This model", "", report.test if report else None)]
+    lines += [(each.name, CONTROL_SENTENCES[each.control], each.test) for each in controls]
+    rows = [[name, what, *held_out(test)] for name, what, test in lines]
+    return [
+        html.H3("Controls on the same task", style={"marginTop": 16}),
+        html.P(
+            "Where a control tells held-out pairs apart as well as the model, the task needs no learned attention.",
+            className="caption",
+        ),
+        dmc.Table(
+            data={"head": ["", "What it is", "Accuracy", "AUROC", "Test pairs"], "body": rows},
+            withTableBorder=True, tabularNums=True, horizontalSpacing="sm", fz="sm",
+        ),
+    ]  # fmt: skip
+
+
+def held_out(test: Metrics | None) -> tuple[str, str, str]:
+    """Accuracy, AUROC and number of the test pairs; dashes where they are not known."""
+    return ("–", "–", "–") if test is None else (three(test.accuracy), three(test.auroc), f"{test.n_pairs:,}")
+
+
+def own_parts(own: Sequence[OwnPairs]) -> Parts:
+    """How many cells of each type the model calls matched; nothing where the store does not say."""
+    if not own:
+        return []
+    rows = [
+        [each.cell_type, f"{each.n_cells:,}", three(each.called_matched), three(each.mean_probability)] for each in own
+    ]
+    return [
+        html.H3("Cells that the model calls matched", style={"marginTop": 16}),
+        html.P("Each cell's RNA with its own ATAC, cells of the training among them.", className="caption"),
+        dmc.Table(
+            data={"head": ["Cell type", "Cells", "Called matched", "Mean probability"], "body": rows},
+            withTableBorder=True, tabularNums=True, horizontalSpacing="sm", fz="sm",
+        ),
+    ]  # fmt: skip
 
 
 def three(value: float | None) -> str:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Mapping
 from importlib.metadata import version
+from typing import Any
 
 from bi2scope.data.store.schema import rank_ends
 from bi2scope.server.catalogue import Catalogue
-from bi2scope.server.wire import CellTypeSummary, DatasetInfo, TrainingReport
+from bi2scope.server.wire import CellTypeSummary, ControlReport, DatasetInfo, Metrics, OwnPairs, TrainingReport
 
 
 @functools.cache
@@ -40,7 +42,26 @@ def dataset_info(catalogue: Catalogue) -> DatasetInfo:
         floor=attributes.floor,
         max_distance=attributes.max_distance,
         controls=reader.controls,
+        control_reports=control_reports(attributes.metrics),
+        own_pairs=own_pairs(attributes.metrics),
         parameters=attributes.n_parameters,
         training=None if attributes.training is None else TrainingReport.model_validate(attributes.training),
         notes=list(attributes.notes),
     )
+
+
+def control_reports(metrics: Mapping[str, Any] | None) -> list[ControlReport]:
+    """What the store says of each control, by name; empty where it says nothing."""
+    found = (metrics or {}).get("controls", {})
+    return [
+        ControlReport(
+            name=name, control=of["control"], test=None if of["test"] is None else Metrics.model_validate(of["test"])
+        )
+        for name, of in found.items()
+    ]
+
+
+def own_pairs(metrics: Mapping[str, Any] | None) -> list[OwnPairs]:
+    """How the model sees the cells' own pairs, by cell type; empty where the store says nothing."""
+    found = (metrics or {}).get("own_pairs_by_type", {})
+    return [OwnPairs(cell_type=name, **of) for name, of in found.items()]

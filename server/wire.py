@@ -176,6 +176,23 @@ class TrainingReport(Wire):
     calibration: Calibration | None = None
 
 
+class ControlReport(Wire):
+    """A control model of the store, and how it does on the test pairs."""
+
+    name: str = Field(description="As its cumulative scores are asked for")
+    control: Control | None = Field(description="What it is; null: trained as a model is")
+    test: Metrics | None = Field(description="Of its own test pairs; null where it came without a report")
+
+
+class OwnPairs(Wire):
+    """RNA and ATAC of the same cell, as the model sees them; cells of the training are not left out."""
+
+    cell_type: str
+    n_cells: int
+    mean_probability: float | None = Field(description="Mean probability of being matched; null of no cell")
+    called_matched: float | None = Field(description="Share of the cells whose probability exceeds one half")
+
+
 class DatasetInfo(Wire):
     """The data set, the model and the store behind this service."""
 
@@ -203,6 +220,8 @@ class DatasetInfo(Wire):
         default=None, description="Bases between a gene's TSS and the middle of a linked peak, at most; null: no limit"
     )
     controls: list[str] = Field(default=[], description="Control models whose cumulative scores can be asked for")
+    control_reports: list[ControlReport] = Field(default=[], description="Of the controls, what the store says of each")
+    own_pairs: list[OwnPairs] = Field(default=[], description="By cell type; empty where the store does not say")
     parameters: int = Field(description="Number of trainable parameters of the model")
     training: TrainingReport | None
     notes: list[str] = Field(description="What reading the data changed")

@@ -32,22 +32,22 @@ async def coloured(client: Client, embedding: Embedding, by: str, scheme: Scheme
     ClientError
         If the store has no such number, or no such gene.
     """
-    height, (kind, _, name) = overview.EMBEDDING_HEIGHT, by.partition(":")
+    kind, _, name = by.partition(":")
     if kind == "gene":
         counts = await client.gene_counts(name)
         n, of = counts.n_cells_expressing, len(counts.cells.count)
         said = f" {counts.gene_name}: {n:,} of {of:,} cells have a count; counts are not divided by depth."
         title = f"{counts.gene_name}, RNA counts"
         seen = [count or None for count in counts.cells.count]
-        return coloured_figure(embedding, seen, title, scheme, height=height, absent="no count"), said
+        return coloured_figure(embedding, seen, title, scheme, height=None, absent="no count"), said
     if kind == "quality":
         quality = [one.quality or {} for one in (await client.cells(limit=MOST_CELLS, quality=True)).cells]
         if not quality or name not in quality[0]:
             raise ClientError(f"The store has no number “{name[:80]}” of the cells.", "Choose another colour.")
         values = [one.get(name) for one in quality]
-        return coloured_figure(embedding, values, overview.quality_label(name), scheme, height=height), ""
+        return coloured_figure(embedding, values, overview.quality_label(name), scheme, height=None), ""
     types = [each.name for each in (await client.dataset()).cell_types]
-    return embedding_figure(embedding, scheme, types=types, height=height), ""
+    return embedding_figure(embedding, scheme, types=types, height=None), ""
 
 
 def register(app: Dash, client: Client) -> None:

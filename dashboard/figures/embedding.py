@@ -28,10 +28,13 @@ def embedding_figure(
     *,
     chosen: str | None = None,
     types: Sequence[str] | None = None,
-    height: int = 300,
+    height: int | None = 300,
     legend: bool = True,
 ) -> go.Figure:
-    """One trace per cell type, and last a ring around the chosen cell; ``types`` gives the order of the colours."""
+    """One trace per cell type, and last a ring around the chosen cell; ``types`` gives the order of the colours.
+
+    ``height`` is in pixels; without one the figure is as high as the page has room.
+    """
     kinds = np.array(embedding.cell_type, dtype=object)
     x, y, names = np.array(embedding.x), np.array(embedding.y), np.array(embedding.cell_id, dtype=object)
     draw = go.Scatter if len(names) <= SVG_LIMIT else go.Scattergl
@@ -61,7 +64,7 @@ def coloured_figure(
     name: str,
     scheme: Scheme = "light",
     *,
-    height: int = 300,
+    height: int | None = 300,
     absent: str = "no value",
 ) -> go.Figure:
     """The cells coloured by a number each; the highest lie on top, cells without the number are grey, ``absent``.
@@ -106,7 +109,7 @@ def to_choose(figure: go.Figure) -> go.Figure:
     return figure
 
 
-def frame(embedding: Embedding, scheme: Scheme, height: int, legend: bool) -> dict[str, Any]:
+def frame(embedding: Embedding, scheme: Scheme, height: int | None, legend: bool) -> dict[str, Any]:
     """Layout: both axes named after the method (its first word: "UMAP"), no ticks, the types below."""
     legend_height = 20 * -(-len(type_order(embedding)) // 2)
     bare = {"showticklabels": False, "title": {"font": {"size": 11}, "standoff": 4}}

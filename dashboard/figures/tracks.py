@@ -45,7 +45,7 @@ class Track:
     name_of
         What is written over the highest peaks in view, by position; ``None`` leaves them without.
     level
-        A value that a line is drawn at: what chance gives.
+        A value that a line is drawn at: what chance gives. Tracks that have one are ratios to it and share one range.
     """
 
     label: str
@@ -120,9 +120,12 @@ def label_parts(track: Track, start: int, stop: int, bins: int) -> dict[str, Any
     return parts
 
 
-def room(parts: dict[str, Any]) -> dict[str, Any]:
-    """What the vertical axis is to include, so that names over the highest peaks stay inside."""
-    return {"include": [0, ROOM * max(parts["y"], default=0)]}
+def rooms(tracks: Sequence[Track], labels: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What each track's vertical axis is to include: names over the highest peaks, and those of tracks to compare."""
+    highest = [max(parts["y"], default=0.0) for parts in labels]
+    shared = max((top for track, top in zip(tracks, highest, strict=True) if track.level is not None), default=0.0)
+    tops = [top if track.level is None else shared for track, top in zip(tracks, highest, strict=True)]
+    return [{"include": [0, ROOM * top]} for top in tops]
 
 
 def peak_note(track: Track, genome: Genome, position: int) -> str:
@@ -166,7 +169,8 @@ def tracks_figure(
         )
         figure.layout[f"yaxis{suffix}"] = axis(
             scheme, track.quantity, domain=[low, high], rangemode="tozero", fixedrange=True, nticks=5,
-            anchor="x", showgrid=True, gridcolor=SCHEMES[scheme].line, gridwidth=0.5, tickformat="~s",
+            anchor="x", showgrid=True, gridcolor=SCHEMES[scheme].line, gridwidth=0.5,
+            tickformat="~s" if track.level is None else "~g",
         )  # fmt: skip
         if track.level is not None:
             figure.add_shape(
@@ -177,13 +181,14 @@ def tracks_figure(
             text=f"<b>{track.label}</b>", x=0, xref="paper", xanchor="left", y=high, yref="paper",
             yanchor="bottom", showarrow=False, font={"color": SCHEMES[scheme].text, "size": 13},
         )  # fmt: skip
+    labels = [label_parts(track, 0, genome.n_peaks, bins) for track in tracks]
+    spaces = rooms(tracks, labels)
     for i, track in enumerate(tracks, start=1):  # behind the tracks, so that these keep their numbers
         if track.name_of is not None:
-            parts = label_parts(track, 0, genome.n_peaks, bins)
-            figure.layout["yaxis" if i == 1 else f"yaxis{i}"].autorangeoptions = room(parts)
+            figure.layout["yaxis" if i == 1 else f"yaxis{i}"].autorangeoptions = spaces[i - 1]
             figure.add_trace(
                 go.Scatter(
-                    **parts, mode="text",
+                    **labels[i - 1], mode="text",
                     textfont={"size": 11, "color": SCHEMES[scheme].text}, hoverinfo="skip", cliponaxis=False,
                     yaxis="y" if i == 1 else f"y{i}",
                 )
@@ -250,12 +255,13 @@ def tracks_patch(tracks: Sequence[Track], genome: Genome, start: int, stop: int,
     for i, track in enumerate(tracks):
         for key, value in trace_parts(track, genome, start, stop, bins).items():
             patch["data"][i][key] = value
+    labels = [label_parts(track, start, stop, bins) for track in tracks]
+    spaces = rooms(tracks, labels)
     labelled = [i for i, track in enumerate(tracks) if track.name_of is not None]
     for at, i in enumerate(labelled, start=len(tracks)):
-        parts = label_parts(tracks[i], start, stop, bins)
-        for key, value in parts.items():
+        for key, value in labels[i].items():
             patch["data"][at][key] = value
-        patch["layout"][f"yaxis{i + 1}" if i else "yaxis"]["autorangeoptions"] = room(parts)
+        patch["layout"][f"yaxis{i + 1}" if i else "yaxis"]["autorangeoptions"] = spaces[i]
     patch["layout"]["xaxis"]["tickvals"] = ticks.positions
     patch["layout"]["xaxis"]["ticktext"] = ticks.texts
     patch["layout"]["xaxis"]["title"]["text"] = title_of(genome, ticks)

@@ -9,11 +9,12 @@ import pytest
 from fastapi import FastAPI
 from screen import ask_callback, by_id, text_of
 from service import Service
-from wires import dataset, embedding
+from wires import dataset, embedding, metrics, report
 
 from bi2scope.dashboard import chosen, ids, overview
 from bi2scope.dashboard.figures.embedding import coloured_figure, to_choose
 from bi2scope.data.store.reader import StoreReader
+from bi2scope.server.wire import ControlReport, OwnPairs
 
 CUT = {"threshold": 0.6, "top_k": 5, "layer": 0, "head": 0}
 DRAWN = [
@@ -103,3 +104,27 @@ def test_barcodes_are_safe_for_spreadsheets_and_say_of_what_data_set() -> None:
     assert lines[1] == f"# data set: by hand, {'a' * 64}"
     assert lines[-3:] == ["cell_id,cell_type", "b,T", "'=A1,B"]
     assert chosen.types_of(["b", "=A1", "b"], given) == {"T": 2, "B": 1}
+
+
+def test_controls_stand_under_the_model_on_the_same_task() -> None:
+    controls = [
+        ControlReport(name="shuffled", control="shuffled-labels", test=metrics(0.51)),
+        ControlReport(name="older", control=None, test=None),
+    ]
+    table = overview.control_parts(controls, report(0.81))[-1]
+    assert table.data["body"] == [
+        ["This model", "", "0.810", "0.880", "200"],
+        ["shuffled", "trained on labels without meaning", "0.510", "0.880", "200"],
+        ["older", "trained as a model is", "–", "–", "–"],
+    ]
+    assert overview.control_parts([], report()) == []
+
+
+def test_cells_called_matched_are_told_by_type() -> None:
+    own = [
+        OwnPairs(cell_type="B", n_cells=1_200, mean_probability=0.75, called_matched=0.9),
+        OwnPairs(cell_type="none", n_cells=0, mean_probability=None, called_matched=None),
+    ]
+    table = overview.own_parts(own)[-1]
+    assert table.data["body"] == [["B", "1,200", "0.900", "0.750"], ["none", "0", "–", "–"]]
+    assert overview.own_parts([]) == []

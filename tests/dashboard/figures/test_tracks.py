@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -116,3 +117,16 @@ def test_names_follow_the_window_behind_the_tracks() -> None:
     moved = str(tracks_patch([track(), named([0, 9, 0, 0, 0, 5, 0, 0, 0, 1])], GENOME, 4, 10).to_plotly_json())
     assert "['F', 'J']" in moved
     assert "'yaxis2'" in moved
+
+
+def test_tracks_of_ratios_share_one_range_and_are_written_without_prefixes() -> None:
+    high, low = named([0, 9, 0, 0, 0, 5, 0, 0, 0, 1]), named([0, 2, 0, 0, 0, 1.5, 0, 0, 0, 1])
+    sums = replace(high, level=None)
+    figure = tracks_figure([high, low, sums, replace(low, level=None)], GENOME)
+    axes = [figure.layout[name] for name in ("yaxis", "yaxis2", "yaxis3", "yaxis4")]
+    tops = [axis.autorangeoptions.include[1] for axis in axes]
+    assert tops[0] == tops[1] == tops[2] > tops[3] > 2
+    assert [axis.tickformat for axis in axes] == ["~g", "~g", "~s", "~s"]
+    moved = tracks_patch([high, low], GENOME, 4, 10).to_plotly_json()["operations"]
+    set_to = {tuple(op["location"]): op["params"]["value"] for op in moved}
+    assert set_to["layout", "yaxis", "autorangeoptions"] == set_to["layout", "yaxis2", "autorangeoptions"]
