@@ -28,10 +28,12 @@ Quantity = Literal["lift", "links", "score", "weight"]
 Height = Literal["share", "score", "logit", "distance"]
 Part = Literal["peaks", "difference", "map"]
 Feature = Literal["peaks", "genes"]
+Panels = Literal["one", "each"]
 QUANTITIES: tuple[Quantity, ...] = get_args(Quantity)
 HEIGHTS: tuple[Height, ...] = get_args(Height)
 PARTS: tuple[Part, ...] = get_args(Part)
 FEATURES: tuple[Feature, ...] = get_args(Feature)
+PANELS: tuple[Panels, ...] = get_args(Panels)
 TfTab = Literal["tracks", "scatter", "measures", "matrix"]
 MatrixMeasure = Literal[MeasureName, "gain_auroc", "gain_pearson", "gain_spearman"]
 TF_TABS: tuple[TfTab, ...] = get_args(TfTab)
@@ -43,7 +45,7 @@ OF_VIEW: dict[View, tuple[str, ...]] = {
     "overview": ("by",),
     "cell": ("cell", "colour", "only", "window", "beside", "other", "link"),
     "locus": ("gene", "region", "cell_type", "cell", "quantity", "height", "track"),
-    "celltype": ("cell_type", "quantity", "span", "part", "against", "feature", "chromosome", "window"),
+    "celltype": ("cell_type", "quantity", "span", "part", "against", "feature", "chromosome", "panels", "window"),
     "tf": ("cell_type", "definition", "track", "tab", "measure", "span"),
 }
 """Names in the query by the view that they belong to."""
@@ -80,6 +82,8 @@ class TypeShown:
         Whose difference: that of peaks, or of genes.
     chromosome
         Of the map.
+    panels
+        Tracks along one axis, or a panel for each chromosome.
     """
 
     part: Part = "peaks"
@@ -87,6 +91,7 @@ class TypeShown:
     against: str | None = None
     feature: Feature = "peaks"
     chromosome: str | None = None
+    panels: Panels = "one"
 
     @classmethod
     def of_query(cls, first: Mapping[str, str]) -> TypeShown:
@@ -98,6 +103,7 @@ class TypeShown:
             against=first.get("against"),
             feature=next((known for known in FEATURES if known == first.get("feature")), "peaks"),
             chromosome=first.get("chromosome"),
+            panels=next((known for known in PANELS if known == first.get("panels")), "one"),
         )
 
 
@@ -204,6 +210,7 @@ def problems(first: Mapping[str, str]) -> Iterator[str]:
         "height": HEIGHTS,
         "part": PARTS,
         "feature": FEATURES,
+        "panels": PANELS,
         **({"tab": TF_TABS, "measure": MATRIX_MEASURES} if first.get("view") == "tf" else {}),
     }
     for name, known in choices.items():

@@ -8,7 +8,7 @@ import dash_mantine_components as dmc
 from dash import dcc, html
 
 from bi2scope.dashboard import contrast, ids, regulatory
-from bi2scope.dashboard.address import Part, Quantity, Shown, scores_csv
+from bi2scope.dashboard.address import Panels, Part, Quantity, Shown, TypeShown, scores_csv
 from bi2scope.dashboard.client import Cut
 from bi2scope.dashboard.components import Parts, aria, busy, graph
 from bi2scope.dashboard.controls import (
@@ -29,7 +29,15 @@ from bi2scope.server.wire import CellTypeSummary, ChromosomeSpan, DatasetInfo, P
 
 MOST_TRACKS = 6
 
+PANEL_LABELS: dict[Panels, str] = {"one": "Along one axis", "each": "Panel each"}
+
 PART_LABELS: dict[Part, str] = {"peaks": "Peaks", "difference": "Difference", "map": "Regulatory map"}
+
+HOW_TO_READ: dict[Panels, str] = {
+    "one": "Each step shows its highest peak; names are of the nearest TSS, linked or not. Drag or turn the wheel to "
+    "zoom.",
+    "each": "Each dot is the highest peak of its bin; all panels have one range.",
+}
 
 SENTENCES: dict[Quantity, str] = {
     "lift": "Lift: a peak's sum of scores over what its accessibility alone predicts (dashed: 1), which is the "
@@ -44,7 +52,7 @@ def side(dataset: DatasetInfo, chosen: Sequence[str], shown: Shown) -> Parts:
     """Controls of the view; of each part its own."""
     types, kinds = dataset.cell_types, shown.kinds
     sides: dict[Part, Parts] = {
-        "peaks": peaks_side(types, dataset.chromosomes, chosen, kinds.quantity),
+        "peaks": peaks_side(types, dataset.chromosomes, chosen, kinds),
         "difference": contrast.side(types, kinds),
         "map": regulatory.side(dataset.chromosomes, kinds.chromosome),
     }
@@ -70,9 +78,9 @@ def visible(shown: bool) -> dict[str, str]:
 
 
 def peaks_side(
-    types: Sequence[CellTypeSummary], chromosomes: Sequence[ChromosomeSpan], chosen: Sequence[str], quantity: Quantity
+    types: Sequence[CellTypeSummary], chromosomes: Sequence[ChromosomeSpan], chosen: Sequence[str], kinds: TypeShown
 ) -> Parts:
-    """Controls of the tracks: which types, which quantity, which chromosome."""
+    """Controls of the tracks: which types, which quantity, how the chromosomes lie, which one."""
     return [
         dmc.MultiSelect(
             id=ids.TYPES,
@@ -83,10 +91,11 @@ def peaks_side(
             maxValues=MOST_TRACKS,
             size="sm",
         ),
-        segments(ids.DEFINITION, "Quantity", QUANTITY_LABELS, quantity),
+        segments(ids.DEFINITION, "Quantity", QUANTITY_LABELS, kinds.quantity),
+        segments(ids.TRACK_PANELS, "Chromosomes", {str(key): text for key, text in PANEL_LABELS.items()}, kinds.panels),
         dmc.Select(
             id=ids.CHROMOSOME,
-            label="Chromosome",
+            label="Go to chromosome",
             placeholder="Whole genome",
             data=[{"value": f"{span.start}-{span.stop}", "label": span.name} for span in peak_spans(chromosomes)],
             clearable=True,
@@ -160,19 +169,16 @@ def track_of(scores: PeakScores, quantity: Quantity, dataset: DatasetInfo, tss: 
     )
 
 
-def caption(scores: Sequence[PeakScores], quantity: Quantity, k_max: int) -> Parts:
+def caption(scores: Sequence[PeakScores], kinds: TypeShown, k_max: int) -> Parts:
     """What the tracks show; and a note when the store's own limit cut some links."""
     beware = (
         "Drawn are peaks open in enough cells ("
         + ", ".join(f"{one.cell_type} {least_open(one.n_cells):,}" for one in scores)
         + "): of fewer a lift says little."
-        if quantity == "lift"
+        if kinds.quantity == "lift"
         else "Types with more cells, and peaks open in more cells, have larger sums."
     )
-    parts: Parts = [
-        f"{SENTENCES[quantity]} {beware} Each step shows its highest peak; names are of the nearest TSS, linked or "
-        "not. Drag or turn the wheel to zoom; a click opens the place."
-    ]
+    parts: Parts = [f"{SENTENCES[kinds.quantity]} {beware} {HOW_TO_READ[kinds.panels]} A click opens the place."]
     return [*parts, truncated_note(k_max)] if any(one.truncated for one in scores) else parts
 
 

@@ -13,7 +13,7 @@ from bi2scope.dashboard.components import Part, Parts, aria, busy, candidates_te
 from bi2scope.dashboard.figures.training import HEIGHT
 from bi2scope.server.wire import ControlReport, DatasetInfo, Metrics, OwnPairs, TrainingReport
 
-EMBEDDING_HEIGHT = "max(520px, calc(100vh - 300px))"
+EMBEDDING_HEIGHT = "clamp(520px, 100vh - 300px, 800px)"
 """Of the figure: what the window has left, and enough to draw a line round cells in a low one."""
 
 QUALITY_LABELS = {

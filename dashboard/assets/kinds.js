@@ -58,7 +58,7 @@
       return [...PARTS.map((name) => style(name === part)), { display: part === "peaks" ? "none" : "block" }];
     },
 
-    typeState: (part, kind, against, feature, chromosome) => ({ part, kind, against, feature, chromosome }),
+    typeState: (part, kind, against, feature, chromosome, panels) => ({ part, kind, against, feature, chromosome, panels }),
 
     typeQuery: function (query, now) {
       const kinds = now.kinds || { part: "peaks" };
@@ -66,6 +66,7 @@
       const types = kinds.part === "peaks" ? now.types || [] : [kinds.kind];
       types.filter(Boolean).forEach((kind) => query.append("cell_type", kind));
       if (kinds.part === "peaks") query.set("quantity", now.definition);
+      if (kinds.part === "peaks" && kinds.panels === "each") query.set("panels", "each");
       if (kinds.part === "difference") {
         if (kinds.against) query.set("against", kinds.against);
         query.set("feature", kinds.feature);
@@ -79,6 +80,7 @@
       if (part === "peaks") {
         set("types", { value: types });
         set("definition", { value: given.get("quantity") || given.get("definition") || "lift" });
+        set("panels", { value: given.get("panels") || "one" });
         return;
       }
       if (types.length) set("kind", { value: types[0] });
@@ -91,7 +93,7 @@
 
     goToChromosome: function (span) {
       const gd = plot("tracks"), axis = gd && gd._fullLayout && gd._fullLayout.xaxis;
-      if (!axis) return;
+      if (!axis || axis.fixedrange) return;
       const at = span && span.split("-").map(Number);
       const to = at ? [at[0] - 0.5, at[1] - 0.5] : [axis.minallowed, axis.maxallowed];
       const same = (a, b) => Math.abs(a - b) < 0.6;
@@ -124,7 +126,7 @@
     openPoint: function (event, kind, types) {
       const point = event && event.points && event.points[0];
       if (!point || point.customdata === undefined) return;
-      if (!Array.isArray(point.customdata)) return openKey((types || [])[point.curveNumber], point.customdata.split("<br>")[0]);
+      if (!Array.isArray(point.customdata)) return openKey(types[point.curveNumber % types.length], point.customdata.split("<br>")[0]);
       openKey(kind, point.customdata[0], point.customdata[1]);
     },
 

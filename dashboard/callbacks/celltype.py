@@ -8,11 +8,12 @@ from typing import Any
 from dash import Dash, Input, Output, State, no_update
 
 from bi2scope.dashboard import celltype, ids
-from bi2scope.dashboard.address import Quantity
+from bi2scope.dashboard.address import Panels, Quantity, TypeShown
 from bi2scope.dashboard.callbacks.kinds import register_difference, register_map, require_part
 from bi2scope.dashboard.callbacks.page import in_browser
 from bi2scope.dashboard.client import Client
 from bi2scope.dashboard.controls import cut_data, cut_of
+from bi2scope.dashboard.figures import facets
 from bi2scope.dashboard.figures.style import Scheme
 from bi2scope.dashboard.figures.tracks import height_of, tracks_figure, tracks_patch
 from bi2scope.dashboard.links import peak_rows
@@ -44,6 +45,7 @@ def register_peaks(app: Dash, client: Client, settings: Settings, genes: TssShel
         Output(ids.TRACKS_NOTICE, "children"),
         Input(ids.TYPES, "value"),
         Input(ids.DEFINITION, "value"),
+        Input(ids.TRACK_PANELS, "value"),
         Input(ids.SETTLED_OF["celltype"], "data"),
         Input(ids.TRACK_WINDOW, "data"),
         Input(ids.SCHEME, "data"),
@@ -55,6 +57,7 @@ def register_peaks(app: Dash, client: Client, settings: Settings, genes: TssShel
     async def draw_tracks(
         types: list[str],
         quantity: Quantity,
+        panels: Panels,
         cut_given: dict[str, Any],
         window: list[int] | None,
         scheme: Scheme,
@@ -69,11 +72,13 @@ def register_peaks(app: Dash, client: Client, settings: Settings, genes: TssShel
         tss = await genes.of(dataset.dataset_digest)
         tracks = [celltype.track_of(one, quantity, dataset, tss) for one in scores]
         genome = celltype.genome_of(dataset, scores[0].peak)
-        frame = [types, quantity, scheme]
+        frame = [types, quantity, scheme, panels]
         now = [*frame, cut_data(cut)]
         start, stop = window or (0, dataset.n_peaks)
-        if drawn is not None and drawn[:3] == frame:
-            figure: Any = tracks_patch(tracks, genome, start, stop, bins=settings.track_bins)
+        if panels == "each":
+            figure: Any = facets.facets_figure(tracks, genome, scheme)
+        elif drawn is not None and drawn[:4] == frame:
+            figure = tracks_patch(tracks, genome, start, stop, bins=settings.track_bins)
         else:
             figure = tracks_figure(tracks, genome, scheme, bins=settings.track_bins)
         if drawn == now:  # only the window moved: the table stands
@@ -81,9 +86,12 @@ def register_peaks(app: Dash, client: Client, settings: Settings, genes: TssShel
         rows = [row for one in scores for row in peak_rows(one, quantity, settings.top_peaks, tss)]
         return (
             figure,
-            {"height": height_of(len(tracks))},
+            {"height": facets.height_of(len(genome.spans)) if panels == "each" else height_of(len(tracks))},
             now,
-            [celltype.nothing_left(scores, quantity), *celltype.caption(scores, quantity, dataset.k_max)],
+            [
+                celltype.nothing_left(scores, quantity),
+                *celltype.caption(scores, TypeShown(quantity=quantity, panels=panels), dataset.k_max),
+            ],
             rows,
             celltype.peaks_title(quantity, settings.top_peaks),
             celltype.downloads(types, cut, settings.public_api),
@@ -117,6 +125,7 @@ def register_parts(app: Dash) -> None:
         Input(ids.AGAINST, "value"),
         Input(ids.FEATURE, "value"),
         Input(ids.MAP_CHROMOSOME, "value"),
+        Input(ids.TRACK_PANELS, "value"),
     )
     in_browser(app, "goToChromosome", Input(ids.CHROMOSOME, "value"), prevent_initial_call=True)
     in_browser(

@@ -48,9 +48,10 @@ def draw_map(screen: FastAPI, cell: str | None, view: str = "cell", window: Any 
     return ask_callback(screen, MAP, inputs, {"drawn.data": drawn}, "window.data" if window else None)
 
 
-def draw_tracks(screen: FastAPI, types: list[str], drawn: Any = None) -> Any:
+def draw_tracks(screen: FastAPI, types: list[str], drawn: Any = None, panels: str = "one") -> Any:
     inputs = {
-        "types.value": types, "definition.value": "score", "cut-settled-celltype.data": CUT, "track-window.data": None,
+        "types.value": types, "definition.value": "score", "panels.value": panels,
+        "cut-settled-celltype.data": CUT, "track-window.data": None,
         "scheme.data": "light", "view.value": "celltype", "part.value": "peaks",
     }  # fmt: skip
     return ask_callback(screen, TRACKS, inputs, {"tracks-drawn.data": drawn})
@@ -130,6 +131,17 @@ def test_tracks_and_table_of_two_types(screen: FastAPI, reader: StoreReader) -> 
     drawn = answer["tracks-drawn"]["data"]
     moved = draw_tracks(screen, types, drawn).json()["response"]
     assert set(moved) == {"tracks", "tracks-notice"}
+
+
+def test_a_panel_for_each_chromosome_holds_all_types(screen: FastAPI, reader: StoreReader) -> None:
+    types = reader.cell_types[:2]
+    answer = draw_tracks(screen, types, panels="each").json()["response"]
+    figure = answer["tracks"]["figure"]
+    names = reader.peaks["chrom"].unique().tolist()
+    assert [text["text"] for text in figure["layout"]["annotations"]] == [f"<b>{name}</b>" for name in names]
+    assert len(figure["data"]) == len(types) * len(names)
+    again = draw_tracks(screen, types, answer["tracks-drawn"]["data"], "each").json()["response"]
+    assert again["tracks"]["figure"]["data"] == figure["data"]
 
 
 def test_the_page_says_when_the_service_is_away(reader: StoreReader) -> None:

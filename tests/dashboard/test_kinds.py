@@ -13,7 +13,7 @@ from service import Service
 from wires import dataset, peak_scores
 
 from bi2scope.dashboard import celltype, contrast, ids, regulatory
-from bi2scope.dashboard.address import Shown
+from bi2scope.dashboard.address import Shown, TypeShown
 from bi2scope.dashboard.client import Cut
 from bi2scope.dashboard.links import least_open, peak_rows, values_of
 from bi2scope.dashboard.nearest import Near, Tss
@@ -59,7 +59,7 @@ def test_the_lift_of_peaks_open_in_few_cells_is_not_ranked() -> None:
     assert [row["lift"] for row in rows] == [2.5, 1.5, 1.0, 0.5]
     assert (rows[0]["nearest"], rows[0]["distance"]) == ("G0", 1250)
     assert rows[2]["nearest"] is None  # on another chromosome
-    assert "B 3" in text_of(celltype.caption([scores], "lift", 8))
+    assert "B 3" in text_of(celltype.caption([scores], TypeShown(), 8))
 
 
 def test_a_track_of_lift_has_a_line_at_one_and_names_over_its_peaks() -> None:

@@ -11,7 +11,7 @@ from screen import by_id, every, text_of
 from wires import comparison, dataset, embedding, link_profile, link_table, peak_scores, report
 
 from bi2scope.dashboard import cell, celltype, header, ids, overview, tf
-from bi2scope.dashboard.address import Shown
+from bi2scope.dashboard.address import Shown, TypeShown
 from bi2scope.dashboard.client import ClientError, Cut
 from bi2scope.dashboard.consequences import consequences
 from bi2scope.dashboard.controls import cut_controls, cut_data, cut_of, k_marks
@@ -194,7 +194,9 @@ def test_numbers_of_a_cell_without_links_do_not_divide_by_nothing() -> None:
 
 def test_a_cut_at_k_max_is_never_silent() -> None:
     assert "only the 8 best links" in text_of(consequences(link_profile(truncated=True), 8))
-    assert "only the 8 best links" in text_of(celltype.caption([peak_scores(truncated=True)], "score", 8))
+    assert "only the 8 best links" in text_of(
+        celltype.caption([peak_scores(truncated=True)], TypeShown(quantity="score"), 8)
+    )
 
 
 def test_a_shortened_table_says_how_much_it_leaves_out() -> None:
