@@ -46,6 +46,10 @@ def test_tracks_table_and_download_follow_definition_and_threshold(watched: Watc
     at = lines[0].split(",").index("links")
     assert [float(line.split(",")[at]) for line in lines[1:]] == served["links"]
 
+    page.get_by_role("radio", name="Panel each").locator("xpath=following-sibling::label").first.click()
+    expect(page.locator("#tracks .infolayer .annotation")).to_have_count(reader.peaks["chrom"].nunique())
+    expect(page).to_have_url(re.compile("panels=each"))
+
 
 def test_parts_have_addresses_and_a_click_opens_the_place(watched: Watched, reader: StoreReader) -> None:
     page, (kind, other) = watched.page, reader.cell_types[:2]
