@@ -136,6 +136,7 @@ def panel(shown: TfShown) -> Parts:
                 html.Div(
                     [
                         instruction(),
+                        awaiting(),
                         html.Div(
                             [
                                 busy(html.P(id=ids.TF_SUMMARY, className="caption"), ids.TF_SUMMARY, "children"),
@@ -190,6 +191,18 @@ def measures_panel() -> Parts:
             className="forest-and-table with-track",
         )
     ]  # fmt: skip
+
+
+def awaiting() -> html.Div:
+    """In the place of the first comparison while it is made."""
+    return html.Div(
+        [
+            html.P("Comparing the track with the cumulative scores …", className="caption"),
+            dmc.Skeleton(height=2 * HEIGHT),
+        ],
+        className="awaiting",
+        role="status",
+    )
 
 
 def instruction() -> html.Div:

@@ -75,6 +75,8 @@
     },
 
     tfButtons: function (track, groups) {
+      const result = window.dash_component_api.getLayout("tf-result");
+      if (track && result.props.className === "no-track") dash.set_props("tf-result", { className: "awaited" });
       const uploaded = (groups || []).find((group) => group.group.startsWith("Uploaded"));
       const mine = uploaded && uploaded.items.some((item) => item.value === track);
       return [{ display: track === "dropped" ? "" : "none" }, { display: mine ? "" : "none" }];
