@@ -60,6 +60,9 @@ if TYPE_CHECKING:
 
 API = f"{errors.API}/v1"
 ONE_STORE = f"{API}/stores/{{store}}"
+HEAD_START = 0.2
+"""Seconds that who waits for the service has before it warms up: two threads take turns at the interpreter's lock."""
+
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"]
 
 
@@ -74,7 +77,7 @@ def create_app(settings: Settings, stores: StoreReader | Mapping[str, StoreReade
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        warming = asyncio.create_task(_warm_up(served))  # what is compiled takes most of a second to load
+        warming = asyncio.create_task(_warm_up(api, served))  # what is compiled takes most of a second to load
         yield
         await asyncio.wait([warming])
         await run_in_threadpool(served.close)
@@ -103,10 +106,19 @@ def create_app(settings: Settings, stores: StoreReader | Mapping[str, StoreReade
     return api
 
 
-async def _warm_up(served: Stores) -> None:
+async def _warm_up(api: FastAPI, served: Stores) -> None:
+    await asyncio.sleep(HEAD_START)
+    await run_in_threadpool(_prepare_routes, api)
     for store in served:
         async with store.lease() as opened:
             await run_in_threadpool(opened.catalogue.warm_up)
+
+
+def _prepare_routes(api: FastAPI) -> None:
+    """Let every router put its routes together now; it would at the first request that none of those before takes."""
+    scope = {"type": "http", "method": "GET", "path": errors.API, "path_params": {}, "headers": [], "app": api}
+    for route in api.routes:
+        route.matches(dict(scope))
 
 
 def operation_id(route: APIRoute) -> str:

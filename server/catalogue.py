@@ -47,8 +47,6 @@ class Catalogue:
         Where each chromosome's genes and peaks stand, in natural order.
     profiles
         Counts for answers about what a cut leaves, made when first asked for.
-    places
-        The same columns, ready to be put beside links.
     decoded
         The cells asked for last.
     """
@@ -64,7 +62,12 @@ class Catalogue:
         self.peak_start, self.peak_end = peaks["start"].to_numpy(np.int64), peaks["end"].to_numpy(np.int64)
         self.chromosomes = chromosome_spans(self.gene_chrom, self.peak_chrom)
         self.profiles = ProfileCounts(self)
-        self.places, self.decoded = Places(reader), DecodedCells(reader)
+        self.decoded = DecodedCells(reader)
+
+    @functools.cached_property
+    def places(self) -> Places:
+        """The columns of cells, genes and peaks, ready to be put beside links."""
+        return Places(self.reader)
 
     @functools.cached_property
     def _genes_by_name(self) -> dict[str, list[int]]:
@@ -174,14 +177,15 @@ class Catalogue:
         if self.n_cells:
             self.reader.graph(0)
             with intact(self.reader.path, "the links of cell 0"):
-                self.reader.stored_links(0, 0).stored(0)
+                self.reader.stored_links(0, 0).probe(0)
 
     def warm_up(self) -> None:
-        """Read one cell and index the genes, so that the first request does not wait for it."""
-        if len(self.reader.cells):
-            self.reader.attention(0)
+        """Read one cell and index names, so that the first request does not wait for it."""
+        for name in ("places", "_cell_type", "_genes_by_name"):
+            getattr(self, name)
+        if self.n_cells:
             self.reader.graph(0)
-        if self._genes_by_name and self.reader.cell_types:
+            self.reader.attention(0)
             self.reader.cell_position(str(self.reader.cells.index[0]))
 
 

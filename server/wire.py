@@ -44,7 +44,7 @@ AnyHead = int | Literal["mean", "max"]
 class Wire(BaseModel):
     """Base of every body: unknown keys are refused, values cannot be changed."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
 
 def _columns_may_be_chosen(schema: dict[str, Any]) -> None:

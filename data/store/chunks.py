@@ -56,7 +56,12 @@ class CellChunks:
         """
         packed = self._packed(cell, width) if self._direct and 0 < width <= self._dataset.shape[2] else None
         if packed is None or (planes := self._unpacked(*packed, width)) is None:
-            planes = self._dataset[cell, :, :width]
+            return self.by_hdf5(cell, width)
+        return planes
+
+    def by_hdf5(self, cell: int, width: int) -> Array:
+        """The same by HDF5 alone, without anything that is compiled; raises as :meth:`planes`."""
+        planes: Array = self._dataset[cell, :, :width]
         return planes
 
     def _packed(self, cell: int, width: int) -> tuple[Array, Array] | None:

@@ -168,6 +168,18 @@ class StoredLinks:
             raise ValueError("it has fewer links than its rows say")
         return StoredCell(planes, n_links, n_above, denominator, self._own_peaks(cell)), depth
 
+    def probe(self, cell: int) -> None:
+        """Read the links of one cell, all of them, without anything that takes time to load.
+
+        Raises
+        ------
+        OSError, RuntimeError, ValueError
+            If they cannot be read, or disagree.
+        """
+        self._rows(cell)
+        if self.n_links[cell]:
+            self._link.by_hdf5(cell, int(self.n_links[cell]))
+
     def ranked(self, cell: int, top_k: int | None = None) -> RankedLinks:
         """The links of one cell up to a rank, rank by rank; only those are read."""
         n_links, n_above, denominator = self._rows(cell)

@@ -121,8 +121,16 @@ class _JoinedChunks:
         self._starts, self._arrays = starts, [CellChunks(array) for array in arrays]
 
     def planes(self, cell: int, width: int) -> npt.NDArray[Any]:
+        array, place = self._at(cell)
+        return array.planes(place, width)
+
+    def by_hdf5(self, cell: int, width: int) -> npt.NDArray[Any]:
+        array, place = self._at(cell)
+        return array.by_hdf5(place, width)
+
+    def _at(self, cell: int) -> tuple[CellChunks, int]:
         shard = _shard_of(cell, self._starts)
-        return self._arrays[shard].planes(int(cell - self._starts[shard]), width)
+        return self._arrays[shard], int(cell - self._starts[shard])
 
 
 def _shard_of(cell: int, starts: npt.NDArray[np.int64]) -> int:

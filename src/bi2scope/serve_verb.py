@@ -91,19 +91,23 @@ def run_server(stores: Sequence[str], open_page: bool, **chosen: object) -> None
 
     What is ``chosen`` goes before the environment's settings (:class:`bi2scope.server.settings.Settings`).
     """
-    from bi2scope.server.slugs import open_stores
+    from bi2scope.server.memory import collecting_later
     from bi2scope.serving import application, serve_by_workers
     from bi2scope.serving import serve as serve_here
 
-    settings, made = _settings(chosen)
     with ExitStack() as closing:
-        readers = open_stores(stores, closing)
-        _announce(f"Serving {', '.join(stores)}", settings.link(made), bool(made), open_page)
-        if settings.workers > 1:
+        with collecting_later():
+            from bi2scope.server.slugs import open_stores
+
+            settings, made = _settings(chosen)
+            readers = open_stores(stores, closing)
+            _announce(f"Serving {', '.join(stores)}", settings.link(made), bool(made), open_page)
+            app = application(settings, readers) if settings.workers == 1 else None
+        if app is not None:
+            serve_here(settings, app)
+        else:
             closing.close()
             serve_by_workers(settings, stores)
-        else:
-            serve_here(settings, application(settings, readers))
 
 
 @with_fields("listening", Listening, LISTENING)

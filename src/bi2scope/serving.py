@@ -121,14 +121,16 @@ def serve_by_workers(settings: Settings, stores: Sequence[str]) -> None:
 
 def worker() -> ASGIApp:
     """The application of one worker process, from the variables that :func:`serve_by_workers` set."""
-    from bi2scope.server.memory import give_memory_back
-    from bi2scope.server.settings import load_settings
-    from bi2scope.server.slugs import open_stores
+    from bi2scope.server.memory import collecting_later, give_memory_back
 
     give_memory_back()
-    stores = orjson.loads(os.environ[STORES_VARIABLE])
-    settings = load_settings(**orjson.loads(os.environ[SETTINGS_VARIABLE]))
-    return application(settings, open_stores(stores, ExitStack()))
+    with collecting_later():
+        from bi2scope.server.settings import load_settings
+        from bi2scope.server.slugs import open_stores
+
+        stores = orjson.loads(os.environ[STORES_VARIABLE])
+        settings = load_settings(**orjson.loads(os.environ[SETTINGS_VARIABLE]))
+        return application(settings, open_stores(stores, ExitStack()))
 
 
 def plain(settings: Settings) -> dict[str, object]:

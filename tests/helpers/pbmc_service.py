@@ -96,20 +96,42 @@ class Running(NamedTuple):
 
 @contextmanager
 def serving(path: Path, workers: int = 1, kept_bytes: int = 64 << 20) -> Iterator[Running]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command, began = [sys.executable, "-c", SERVE, str(path), str(port), str(kept_bytes)], time.perf_counter()
-    processes = [subprocess.Popen(command, env={**os.environ, "OMP_NUM_THREADS": "1"}) for _ in range(workers)]
+    port = free_port()
+    arguments = ["-c", SERVE, str(path), str(port), str(kept_bytes)]
+    with running([arguments] * workers, port, "/api/v1/health") as service:
+        yield service
+
+
+@contextmanager
+def command(path: Path, *options: str, page: str) -> Iterator[Running]:
+    """``bi2scope serve`` with these options, started when it answers a page."""
+    port = free_port()
+    arguments = ["-m", "bi2scope", "serve", str(path), "--no-open", "--port", str(port), *options]
+    with running([arguments], port, page) as service:
+        yield service
+
+
+@contextmanager
+def running(arguments: list[list[str]], port: int, page: str) -> Iterator[Running]:
+    environment, began = {**os.environ, "OMP_NUM_THREADS": "1"}, time.perf_counter()
+    processes = [
+        subprocess.Popen([sys.executable, *each], env=environment, stdout=subprocess.DEVNULL) for each in arguments
+    ]
     try:
-        started = [answers(port, began)]
-        while len(listeners(processes)) < workers:
+        started = answers(port, page, began)
+        while len(listeners(processes)) < len(processes):
             time.sleep(0.05)
-        yield Running(port, started[0], [psutil.Process(process.pid) for process in processes])
+        yield Running(port, started, [psutil.Process(process.pid) for process in processes])
     finally:
         for process in processes:
             process.terminate()
             process.wait()
+
+
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
 
 
 def listeners(processes: list[subprocess.Popen[bytes]]) -> list[int]:
@@ -120,10 +142,10 @@ def listeners(processes: list[subprocess.Popen[bytes]]) -> list[int]:
     ]
 
 
-def answers(port: int, began: float) -> float:
+def answers(port: int, page: str, began: float) -> float:
     while True:
         try:
-            ask(http.client.HTTPConnection("127.0.0.1", port, timeout=60), "health")
+            get(http.client.HTTPConnection("127.0.0.1", port, timeout=60), page)
         except OSError:
             time.sleep(0.02)
         else:
@@ -131,7 +153,11 @@ def answers(port: int, began: float) -> float:
 
 
 def ask(connection: http.client.HTTPConnection, path: str) -> int:
-    connection.request("GET", f"/api/v1/{path}")
+    return get(connection, f"/api/v1/{path}")
+
+
+def get(connection: http.client.HTTPConnection, path: str) -> int:
+    connection.request("GET", path)
     answer = connection.getresponse()
     content = answer.read()
     assert answer.status == 200, content[:300]

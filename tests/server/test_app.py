@@ -36,6 +36,16 @@ def test_importing_the_service_loads_neither_the_model_nor_the_screen() -> None:
     assert "fastapi" in loaded
 
 
+def test_the_health_is_told_before_anything_that_is_compiled_is_loaded(reader: StoreReader) -> None:
+    code = (
+        "import sys; from bi2scope.data.store.reader import StoreReader as Reader; "
+        "from bi2scope.server.catalogue import Catalogue; Catalogue(Reader.open(sys.argv[1])).probe(); "
+        "print(*sorted({*sys.modules} & {'numba', 'scipy', 'anndata'}))"
+    )
+    run = subprocess.run([sys.executable, "-c", code, reader.path], capture_output=True, text=True, check=True)
+    assert run.stdout.split() == []
+
+
 TABLES = (
     "cells", "embedding", "cells/{cell_id}/links", "cells/{cell_id}/heatmap", "celltypes/{cell_type}/scores",
     "celltypes/{cell_type}/tf", "tf/matrix", "genes", "peaks", "celltypes/{cell_type}/map",
