@@ -132,9 +132,12 @@
     return place === null || place === undefined ? text : written(colourAt(map.light, place));
   }
 
-  /* A copy of a figure in which colours are the light page's. Numbers that come as bytes are not looked into. */
+  /* A copy of a figure in which colours are the light page's, in texts too. Numbers that come as bytes are left. */
   function inLight(value, map) {
-    if (typeof value === "string") return value.length < 24 ? lightened(value, map) : value;
+    if (typeof value === "string") {
+      if (value.length < 24) return lightened(value, map);
+      return value.includes("color:#") ? value.replace(/#[0-9a-f]{6}/g, (one) => map.plain[one] || one) : value;
+    }
     if (Array.isArray(value)) return value.map((one) => inLight(one, map));
     if (!value || typeof value !== "object" || ArrayBuffer.isView(value) || value.bdata) return value;
     return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, inLight(one, map)]));
@@ -181,6 +184,10 @@
       if (!drawn) return;
       layout.shapes.push(...drawn);
       Object.assign(data[i], { z: [[full.zmin]], x0: -1e7, y0: -1e7 });  /* out of sight: its colour bar stays */
+    });
+    Object.keys(plot._fullLayout).filter((key) => /^[xy]axis\d*$/.test(key)).forEach(function (key) {
+      const { range } = plot._fullLayout[key];  /* as seen: what was moved out of sight would widen it */
+      layout[key] = Object.assign({}, layout[key], { range: [...range], autorange: false });
     });
     const { width, height } = plot.getBoundingClientRect();
     layout.width = Math.round(Math.min(DOUBLE_COLUMN, Math.max(SINGLE_COLUMN, width)));

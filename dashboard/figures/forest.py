@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
-from bi2scope.dashboard.figures.style import SCHEMES, Scheme, axis, base_layout
+from bi2scope.dashboard.figures.style import HUES, SCHEMES, VEIL, Scheme, axis, base_layout
 from bi2scope.dashboard.measures import chance_level, figure_text, interval_text, name_of, ordered, p_text
 from bi2scope.server.wire_tf import Measure, TrackComparison
 
@@ -22,11 +22,6 @@ LOG_TICKS = {"tickvals": _ODDS, "ticktext": [f"{value:g}" for value in _ODDS]}
 ABOVE, BELOW = 0.42, -0.42
 """The two lanes of a row, which runs from -1 to 1: attention, and the scores beside it."""
 
-# Okabe & Ito's hues, darkened or lightened until they stand out 3 : 1 from either page.
-HUES: dict[Scheme, tuple[str, str, str, str]] = {
-    "light": ("#d55e00", "#a3438a", "#007a5a", "#7a5c00"),
-    "dark": ("#e69f00", "#e29ac4", "#2fc79b", "#f0e442"),
-}
 SYMBOLS = ("square-open", "diamond-open", "triangle-up-open", "triangle-down-open")
 CONTROL_SYMBOLS = ("hexagon-open", "star-open", "pentagon-open", "hourglass-open", "bowtie-open")
 
@@ -179,7 +174,7 @@ def null_band(measure: Measure, label: str, scheme: Scheme) -> list[go.Scatter]:
             x=[low, high, high, low, low], y=[-1, -1, 1, 1, -1], mode="lines", fill="toself", hoveron="fills",
             name="Matched null, mean ± 2 sd", legendgroup="null", legendrank=2,
             line={"width": 0},
-            fillcolor={"light": "rgba(73,80,87,0.28)", "dark": "rgba(206,212,218,0.30)"}[scheme],
+            fillcolor=VEIL[scheme],
             text=f"{label}, matched null: {null.mean:.3f} ± {2 * null.sd:.3f}", hoverinfo="text",
         )
     ]  # fmt: skip

@@ -45,12 +45,13 @@ SCHEMES: dict[Scheme, Colours] = {
         score_scale=_scale(_VIRIDIS[7::-1]),
     ),
     "dark": Colours(
+        # Okabe & Ito's blue and orange but for a step: of no cell type, so that a picture can have light ones.
         text="#e9ecef",
         muted="#adb5bd",
         line="#495057",
         band="#2f3238",
-        primary="#56b4e9",
-        secondary="#e69f00",
+        primary="#58b5ea",
+        secondary="#e8a104",
         # The first, darkest violet is left out: on the dark page it would vanish.
         score_scale=_scale(_VIRIDIS[1:]),
     ),
@@ -73,6 +74,24 @@ PALE: dict[Scheme, tuple[str, str, str]] = {
     "dark": ("#8c4a1f", "#2b2f36", "#1f5f99"),
 }
 """Below chance, chance, above, as ground of a page's own text."""
+
+BETWEEN: dict[Scheme, tuple[str, str, str]] = {
+    "light": (SCHEMES["light"].primary, "#b9bfc5", SCHEMES["light"].secondary),
+    "dark": (SCHEMES["dark"].primary, "#6a7178", SCHEMES["dark"].secondary),
+}
+"""Lower, equal, higher, of points: told apart without red or green, the middle near the page's own colour."""
+
+HUES: dict[Scheme, tuple[str, str, str, str]] = {
+    "light": ("#d55e00", "#a3438a", "#007a5a", "#7a5c00"),
+    "dark": ("#e69f01", "#e29ac4", "#2fc79b", "#f0e442"),
+}
+"""Scores beside attention: Okabe & Ito's hues, darkened or lightened until they stand out 3 : 1 from either page."""
+
+VEIL: dict[Scheme, str] = {"light": "rgba(73,80,87,0.28)", "dark": "rgba(206,212,218,0.30)"}
+"""What chance gives, under the marks."""
+
+DIMMED: dict[Scheme, str] = {"light": "#495057", "dark": "#ced4da"}
+"""Second line of a text on the colours of :data:`PALE`."""
 
 FONT = "-apple-system, BlinkMacSystemFont, 'Segoe UI', Roboto, Helvetica, Arial, sans-serif"
 """The page's own fonts, all of them on the reader's machine."""
@@ -137,11 +156,14 @@ def as_light() -> dict[str, Any]:
     Colours of cell types, and those that stand out from both pages, stay as they are.
     """
     dark, light = SCHEMES["dark"], SCHEMES["light"]
-    names = ("text", "muted", "line", "band")
+    names = ("text", "muted", "line", "band", "primary", "secondary")
+    plain = {getattr(dark, name): getattr(light, name) for name in names}
+    for several in (DIVERGING, PALE, BETWEEN, HUES):
+        plain |= zip(several["dark"], several["light"], strict=True)
+    for one in (VEIL, DIMMED):
+        plain[one["dark"]] = one["light"]
     return {
-        "plain": {getattr(dark, name): getattr(light, name) for name in names}
-        | dict(zip(DIVERGING["dark"], DIVERGING["light"], strict=True))
-        | dict(zip(PALE["dark"], PALE["light"], strict=True)),
+        "plain": plain,
         "dark": [list(stop) for stop in dark.score_scale],
         "light": [list(stop) for stop in light.score_scale],
     }

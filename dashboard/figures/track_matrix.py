@@ -10,7 +10,7 @@ import numpy.typing as npt
 import plotly.graph_objects as go
 
 from bi2scope.dashboard.address import MatrixMeasure
-from bi2scope.dashboard.figures.style import PALE, SCHEMES, Scheme, axis, base_layout
+from bi2scope.dashboard.figures.style import DIMMED, PALE, SCHEMES, Scheme, axis, base_layout
 from bi2scope.dashboard.measures import chance_level, figure_text, interval_text
 from bi2scope.dashboard.tf_matrix import Spot, name_of
 
@@ -47,13 +47,12 @@ def matrix_figure(
         for spot, rate in zip(table[0], base_rates, strict=True)
     ]
     columns, rows = list(range(len(bound))), list(range(len(table)))
-    dimmed = SCHEMES[scheme].muted if scheme == "light" else "#ced4da"
     figure = go.Figure(
         go.Heatmap(
             z=values.tolist(),
             x=columns,
             y=rows,
-            text=[[written(spot, dimmed) for spot in row] for row in table],
+            text=[[written(spot, DIMMED[scheme]) for spot in row] for row in table],
             texttemplate="%{text}",
             textfont={"size": 13, "color": SCHEMES[scheme].text},
             hovertext=[[tip(spot, measure) for spot in row] for row in table],

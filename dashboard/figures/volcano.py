@@ -9,7 +9,7 @@ import numpy.typing as npt
 import plotly.graph_objects as go
 
 from bi2scope.dashboard.contrast import LEVEL, Contrasted
-from bi2scope.dashboard.figures.style import SCHEMES, Scheme, axis, base_layout
+from bi2scope.dashboard.figures.style import BETWEEN, SCHEMES, Scheme, axis, base_layout
 
 HEIGHT = 460
 LEAST_Q = 1e-300
@@ -17,11 +17,6 @@ ACROSS, DOWN = 160, 110
 """Places of a figure; of points that fall on the same place the first is drawn."""
 
 MOST_LABELS = 9
-# Blue, grey, orange of Okabe & Ito: told apart without red or green, the middle near the page's own colour.
-BETWEEN: dict[Scheme, tuple[str, str, str]] = {
-    "light": ("#0072b2", "#b9bfc5", "#d55e00"),
-    "dark": ("#56b4e9", "#6a7178", "#e69f00"),
-}
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]

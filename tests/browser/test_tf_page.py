@@ -103,6 +103,12 @@ def test_a_kept_track_is_in_the_table_and_its_cell_and_address_open_the_comparis
     watched.page.reload()
     expect(page.locator("#tf-scatter-caption")).to_contain_text("AUROC")
     expect(page.locator("#tf-track")).to_have_value(re.compile(r"kept\.bed"))
+    seen = page.locator("#tf-scatter .xaxislayer-above .xtick").all_text_contents()
+    with page.expect_download() as waiting:
+        page.locator("button[data-figure='tf-scatter'][data-save='svg']").click()
+    saved = waiting.value.path().read_text()
+    assert seen  # the axes as they are seen, whatever else was moved away
+    assert all(f">{tick}</text>" in saved for tick in seen)
     page.get_by_role("button", name="Delete this upload").click()
     expect(page.locator("#tf-track")).to_have_value("")
     assert watched.service("/tracks").json()["tracks"] == []

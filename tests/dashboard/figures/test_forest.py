@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from wires import comparison, measure
 
-from bi2scope.dashboard.figures.forest import HUES, forest_figure, height_of
-from bi2scope.dashboard.figures.style import SCHEMES, Scheme
+from bi2scope.dashboard.figures.forest import forest_figure, height_of
+from bi2scope.dashboard.figures.style import HUES, SCHEMES, Scheme
 
 ATTENTION, NULL = "Attention, 95 % interval", "Matched null, mean ± 2 sd"
 
