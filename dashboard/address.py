@@ -42,7 +42,7 @@ DROPPED = "dropped"
 """Stands in the place of a track's id for a file that was dropped and is not kept by the service."""
 
 OF_VIEW: dict[View, tuple[str, ...]] = {
-    "overview": ("by",),
+    "overview": ("by", "lasso"),
     "cell": ("cell", "colour", "only", "window", "beside", "other", "link"),
     "locus": ("gene", "region", "cell_type", "cell", "quantity", "height", "track"),
     "celltype": ("cell_type", "quantity", "span", "part", "against", "feature", "chromosome", "panels", "window"),
@@ -130,6 +130,8 @@ class Shown:
         What stands beside the cell's map, and which cell if it is one.
     link
         The chosen link of the cell, ``GENE@peak``.
+    lasso
+        Outlines round cells of the overview, as the query has them.
     window, span
         What the map, and the tracks, are zoomed to, as the query has it.
     problems
@@ -150,6 +152,7 @@ class Shown:
     beside: Beside = "alone"
     other: str | None = None
     link: str | None = None
+    lasso: str | None = None
     window: str | None = None
     span: str | None = None
     problems: tuple[str, ...] = ()
@@ -193,6 +196,7 @@ class Shown:
             beside=next((known for known in BESIDE if known == first.get("beside")), "alone"),
             other=first.get("other"),
             link=first.get("link"),
+            lasso=first.get("lasso"),
             window=first.get("window"),
             span=first.get("span"),
             problems=tuple(problems(first)),

@@ -122,7 +122,7 @@ def page(dataset: DatasetInfo, offered: Offered, shown: Shown, settings: Setting
             html.A("Skip to the content", href="#content", className="skip"),
             keys_list(),
             origin(dataset),
-            dcc.Store(id=ids.ZOOMED, data={"view": shown.view, "window": shown.window, "span": shown.span}),
+            dcc.Store(id=ids.ZOOMED, data={name: getattr(shown, name) for name in ("view", "window", "span", "lasso")}),
             dmc.AppShellHeader(header(dataset, shown.view, offered.stores)),
             dmc.AppShellNavbar(
                 dmc.ScrollArea(

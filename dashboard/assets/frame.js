@@ -84,6 +84,7 @@
     else if (now.cell) text.set("cell", now.cell);
     if (now.view === "celltype") page.typeQuery(text, now);
     if (now.view === "overview" && now.by && now.by !== "type") text.set("by", now.by);
+    if (now.view === "overview" && windows["lasso-window"]) text.set("lasso", windows["lasso-window"]);
     if (now.view === "tf") page.tfQuery(text, now.tf);
     text.set("threshold", String(now.cut.threshold));
     if (now.cut.top_k !== null) text.set("k", String(now.cut.top_k));
@@ -170,7 +171,10 @@
       if (changed("link")) set("link-chosen", { data: page.linkOf(given.get("link")) });
       zoom("heatmap", given.get("window"), ["cell", "beside", "other"].some(changed) ? 900 : 0);
     }
-    if (view === "overview") page.colourCellsBy(given.get("by") || "type");
+    if (view === "overview") {
+      page.colourCellsBy(given.get("by") || "type");
+      page.lassoRestore(given.get("lasso"));
+    }
     if (view === "celltype") {
       page.typeRestore(given);
       if ((given.get("part") || "peaks") === "peaks") zoom("tracks", given.get("span"), 0);
@@ -231,6 +235,7 @@
 
   /* What an address names beyond the controls: the window of the figure in view. */
   function zoomTo(shown) {
+    if (shown.view === "overview" && shown.lasso) page.lassoRestore(shown.lasso);
     if (shown.view === "cell" && shown.window) zoom("heatmap", shown.window, 0);
     if (shown.view === "celltype" && shown.span) zoom("tracks", shown.span, 0);
     if (shown.view === "celltype" && shown.window) zoom("pairs-map", shown.window, 0);

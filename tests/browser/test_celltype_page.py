@@ -94,10 +94,13 @@ def test_a_lasso_round_cells_says_what_they_are(watched: Watched, reader: StoreR
     chosen = [line.split(",")[0] for line in lines[1:]]
     assert 3 <= len(chosen) <= len(reader.cells) - 3
     expect(page.locator("#chosen")).to_contain_text(f"{len(chosen)} of {len(reader.cells)} cells chosen")
+    expect(page).to_have_url(re.compile("lasso="))
+    watched.page.reload()
+    expect(page.locator("#chosen")).to_contain_text(f"{len(chosen)} of {len(reader.cells)} cells chosen")
     page.get_by_role("button", name="Open the first cell").click()
     expect(page).to_have_url(re.compile(f"view=cell&cell={chosen[0]}"))
     page.get_by_role("button", name="Undo").click()
-    expect(page).to_have_url(re.compile(f"view=overview.*by=gene%3A{gene}"))
+    expect(page).to_have_url(re.compile(f"view=overview.*by=gene%3A{gene}.*lasso="))
 
 
 def test_the_other_views_open_from_their_tabs(watched: Watched) -> None:
