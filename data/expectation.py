@@ -35,17 +35,19 @@ def expected_score(score: npt.ArrayLike, n_open: npt.ArrayLike, chrom: npt.Array
 
     Parameters
     ----------
-    score, n_open, chrom
+    score, n_open
         ``(n_peaks,)`` each.
+    chrom
+        ``(n_peaks,)`` names of the peaks' chromosomes, or their numbers, from 0.
 
     Returns
     -------
     ``(n_peaks,)``; 0 on a chromosome where no peak is open.
     """
     total, opened = np.asarray(score, dtype=np.float64), np.asarray(n_open, dtype=np.float64)
-    code, names = pd.factorize(np.asarray(chrom, dtype=object))
-    total_of = np.bincount(code, weights=total, minlength=len(names))
-    opened_of = np.bincount(code, weights=opened, minlength=len(names))
+    numbers = np.asarray(chrom)
+    code = numbers if numbers.dtype.kind in "iu" else pd.factorize(np.asarray(chrom, dtype=object))[0]
+    total_of, opened_of = np.bincount(code, weights=total), np.bincount(code, weights=opened)
     per_open_cell = np.divide(total_of, opened_of, out=np.zeros_like(total_of), where=opened_of > 0)
     return per_open_cell[code] * opened
 

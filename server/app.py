@@ -185,7 +185,7 @@ def get_scores(catalogue: Tagged, cell_type: str, query: Annotated[ScoresQuery, 
 
 
 AT_EVERY_MOVE = (
-    Table("/cells/{cell_id:path}/links", get_links, PAIRS, brief=("arrow",)),
+    Table("/cells/{cell_id:path}/links", get_links, PAIRS, brief=("arrow",), at_hand=cell_links.is_at_hand),
     Table("/cells/{cell_id:path}/heatmap", get_heatmap, TABLES),
     Table("/celltypes/{cell_type:path}/scores", get_scores, TABLES),
 )

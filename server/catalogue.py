@@ -14,6 +14,7 @@ from bi2scope.data.errors import NotFoundError
 from bi2scope.data.exchange.places import Places
 from bi2scope.data.regions import natural_chromosome_order, tss
 from bi2scope.server.decoded import DecodedCells
+from bi2scope.server.every_peak import EveryPeak
 from bi2scope.server.own_columns import OwnColumns
 from bi2scope.server.profile import ProfileCounts
 from bi2scope.server.wire import ChromosomeSpan
@@ -68,6 +69,11 @@ class Catalogue:
     def places(self) -> Places:
         """The columns of cells, genes and peaks, ready to be put beside links."""
         return Places(self.reader)
+
+    @functools.cached_property
+    def every_peak(self) -> EveryPeak:
+        """The columns of an answer about all peaks that are the same in each."""
+        return EveryPeak.of(self.places.peaks)
 
     @functools.cached_property
     def _genes_by_name(self) -> dict[str, list[int]]:

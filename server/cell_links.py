@@ -141,6 +141,27 @@ def link_table(catalogue: Catalogue, cell_id: str, query: LinksQuery, most: int 
     return Answer(found.body, found.table, ("bi2scope", "links", cell_id, wanted.chromosome, wanted.gene))
 
 
+FEW_VALUES = 1 << 17
+"""Values of an answer that takes about a millisecond: rows times columns."""
+
+ALL_COLUMNS = 20
+"""Columns of a table, or a few more."""
+
+
+def is_at_hand(catalogue: Catalogue, cell_id: str, query: LinksQuery) -> bool:
+    """Whether a request asks for few values of links that are decoded already; reads nothing."""
+    cells = catalogue.reader.cells.index
+    narrowed = query.model_fields_set - {"threshold", "top_k", "layer", "head", "columns"}
+    if narrowed or query.over is not None or query.top_k is None or cell_id not in cells:
+        return False
+    position = catalogue.reader.cell_position(cell_id)
+    attention = catalogue.decoded.held(position, query.cut, query.layer, query.head_number)
+    if attention is None:
+        return False
+    n_columns = ALL_COLUMNS if query.columns is None else query.columns.count(",") + 1
+    return min(len(attention.gene) * query.top_k, len(attention.peak)) * n_columns <= FEW_VALUES
+
+
 @dataclass(frozen=True, eq=False)
 class _Found:
     """The links that were asked for, before they are put in order and bounded."""

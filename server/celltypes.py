@@ -70,11 +70,11 @@ def score_table(catalogue: Catalogue, cell_type: str, query: ScoresQuery) -> Ans
         As :func:`peak_scores`.
     """
     scores = peak_scores(catalogue, cell_type, query, query.control)
-    columns = Lazy(
+    peaks = catalogue.every_peak
+    columns = Lazy.of(peaks.columns) | Lazy(
         {
-            **renamed(catalogue.places.peaks, ("peak", "chrom", "start", "end")),
             **{name: partial(getattr, scores, name) for name in ("n_open", "links", "score", "weight")},
-            "lift": lambda: lift(scores.score, scores.n_open, catalogue.peak_chrom),
+            "lift": lambda: lift(scores.score, scores.n_open, peaks.chromosome),
         }
     )
     fields = {name: getattr(scores, name) for name in type(scores).model_fields if name not in columns}
@@ -89,7 +89,7 @@ def score_table(catalogue: Catalogue, cell_type: str, query: ScoresQuery) -> Ans
         f"view: {view_address(view='celltype', cell_type=scores.cell_type, **cut_of(query))}",
     ]
     return Answer(
-        lambda: TableBody(fields, columns),
+        lambda: TableBody(fields, columns, written=peaks.written),
         lambda: whole_table(catalogue.reader, "peaks", comments, peak_rows(catalogue, scores), query.cut),
         ("bi2scope", "peaks", scores.cell_type, scores.control),
     )
@@ -105,10 +105,10 @@ def peak_rows(catalogue: Catalogue, body: PeakScores) -> Lazy:
 
     ``lift`` and ``rank`` speak of the cumulative ``score``.
     """
-    n_peaks = len(body.peak)
-    scores = score_columns(body, catalogue.peak_chrom)
+    n_peaks, peaks = len(body.peak), catalogue.every_peak
+    scores = score_columns(body, peaks.chromosome)
     own: dict[str, Callable[[], Column]] = {"cell_type": lambda: repeated(body.cell_type, n_peaks)}
-    own |= renamed(catalogue.places.peaks, ("peak", "chrom", "chromStart", "chromEnd"))
+    own |= renamed(peaks.columns, ("peak", "chrom", "chromStart", "chromEnd"))
     return Lazy(own) | Lazy({name: partial(_narrow, scores, name) for name in scores})
 
 

@@ -62,7 +62,7 @@ def scores_of_cells(catalogue: Catalogue, names: Sequence[str], cut: CutQuery) -
     catalogue.require_head(cut.layer, cut.head)
     cells = chosen_positions(catalogue, names)
     cumulative = catalogue.reader.cumulative_of_cells(cells, cut.cut, cut.layer, cut.head)
-    lifted = lift(cumulative.score, cumulative.n_open, catalogue.peak_chrom)
+    lifted = lift(cumulative.score, cumulative.n_open, catalogue.every_peak.chromosome)
     return all_scores(catalogue, CHOSEN, cut, cumulative, lift=lifted)
 
 

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import numpy as np
 import orjson
 
-from bi2scope.data.exchange.columns import Coded
+from bi2scope.data.exchange.columns import Coded, Column
 from bi2scope.server.wire import Wire
 
 Body = TypeVar("Body", bound=Wire)
@@ -27,8 +27,8 @@ def columnar(model: type[Body], **fields: Any) -> Body:
     return model.model_construct(**fields)
 
 
-def to_json(body: Wire | Mapping[str, Any]) -> bytes:
-    """A body as JSON; what is not a finite number becomes ``null``, floats are written to full precision."""
+def to_json(body: Wire | Mapping[str, Any] | Column) -> bytes:
+    """A body, or a column, as JSON; what is no finite number becomes ``null``, floats are written to full precision."""
     return orjson.dumps(body, default=_plain, option=orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_PASSTHROUGH_DATACLASS)
 
 

@@ -85,6 +85,13 @@ class DecodedCells:
             self._put(key, known, _n_bytes(attention))
         return known.attention
 
+    def held(self, cell: int, cut: Cut, layer: int = 0, head: int = 0) -> CellAttention | None:
+        """What :meth:`attention_for` gives, if it and the cell's counts are kept; nothing is read."""
+        known: _Kept | None = self._get((cell, layer, head))
+        if known is None or self._get(cell) is None or not known.suffices(cut):
+            return None
+        return known.attention
+
     def also(self, key: Hashable, make: Callable[[], Sized]) -> Sized:
         """What else is kept of a cell: made, unless it is here, of the ``n_bytes`` that it says."""
         known: Sized | None = self._get(key)

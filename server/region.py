@@ -129,7 +129,7 @@ def _scores(
         links=places.highest(np.asarray(sums.links)[own][inside]),
         score=places.highest(score[inside]),
         weight=places.highest(np.asarray(sums.weight)[own][inside]),
-        lift=places.highest(lift(score, n_open, catalogue.peak_chrom[own])[inside]),
+        lift=places.highest(lift(score, n_open, catalogue.every_peak.chromosome[own])[inside]),
     )
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import Annotated, Any, Literal
 
 import numpy as np
+import orjson
 from fastapi import APIRouter, Path
 from starlette.responses import Response, StreamingResponse
 
@@ -36,19 +37,22 @@ class TableBody:
         The field that holds the columns; ``None`` puts them among the fields.
     by_row
         Whether the field is a list of rows instead.
+    written
+        Columns that are JSON already, by name.
     """
 
     fields: Mapping[str, Any]
     columns: Lazy
     key: str | None = None
     by_row: bool = False
+    written: Mapping[str, orjson.Fragment] = field(default_factory=dict)
 
-    def written(self, chosen: Sequence[str] | None) -> bytes:
+    def json(self, chosen: Sequence[str] | None) -> bytes:
         """The body as JSON, with the chosen columns alone."""
-        columns = dict(_only(self.columns, chosen))
+        columns = _only(self.columns, chosen)
         if self.key is None:
-            return to_json({**self.fields, **columns})
-        return to_json({**self.fields, self.key: _rows(columns) if self.by_row else columns})
+            return to_json({**self.fields, **{name: self.written.get(name) or columns[name] for name in columns}})
+        return to_json({**self.fields, self.key: _rows(columns) if self.by_row else dict(columns)})
 
 
 @dataclass(frozen=True, eq=False)
@@ -188,7 +192,7 @@ def answered(answer: Answer, ending: str, chosen: Sequence[str] | None) -> Respo
 
 def _json(body: TableBody | Wire, chosen: Sequence[str] | None) -> bytes:
     if isinstance(body, TableBody):
-        return body.written(chosen)
+        return body.json(chosen)
     if chosen is not None:
         raise ConfigurationError("JSON has no columns to choose from here; .csv and .arrow have.")
     return to_json(body)

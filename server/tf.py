@@ -14,7 +14,6 @@ from typing import Any, TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from bi2scope.data.attention import Cut
 from bi2scope.data.errors import NotFoundError, RegionError
@@ -201,7 +200,7 @@ class Comparisons:
         """What is drawn at random for the compared peaks."""
 
         def draw() -> Design:
-            kept, chromosome = compared.kept, pd.factorize(self.catalogue.peak_chrom)[0].astype(np.int64)
+            kept, chromosome = compared.kept, self.catalogue.every_peak.chromosome
             universe = Universe(chromosome[kept], self._width()[kept], self._gc(compared))
             return Design.of(universe, query.draws, query.seed)
 

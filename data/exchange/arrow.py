@@ -19,8 +19,8 @@ COMMENTS_KEY = "bi2scope"
 """Key of the schema's metadata under which the comment lines stand, a line each."""
 
 
-def arrow_stream(table: Table) -> Iterator[bytes]:
-    """A table in pieces: the schema first, one for each block."""
+def arrow_stream(table: Table) -> Iterator[bytes | memoryview]:
+    """A table in pieces: the schema first, one for each block; or in one piece, which is not copied."""
     import pyarrow as pa
 
     batch = record_batch(next(table.blocks), table.comments)
@@ -29,7 +29,7 @@ def arrow_stream(table: Table) -> Iterator[bytes]:
         whole = pa.BufferOutputStream()
         with pa.ipc.new_stream(whole, batch.schema) as writer:
             writer.write_batch(batch)
-        yield whole.getvalue().to_pybytes()
+        yield memoryview(whole.getvalue())
         return
     sink = io.BytesIO()
     with pa.ipc.new_stream(sink, batch.schema) as writer:

@@ -58,7 +58,7 @@ def score_columns(scores: Scores, chrom: npt.ArrayLike) -> Lazy:
     scores
         Cumulative scores.
     chrom
-        ``(n_peaks,)`` names of the peaks' chromosomes.
+        ``(n_peaks,)`` names of the peaks' chromosomes, or their numbers.
     """
     n_open = np.asarray(scores.n_open)
     return Lazy(

@@ -21,7 +21,7 @@ def csv_table(table: Table) -> Iterator[bytes]:
         yield from csv_rows(block)
 
 
-STREAMS: Mapping[str, Callable[[Table], Iterator[bytes]]] = {
+STREAMS: Mapping[str, Callable[[Table], Iterator[bytes | memoryview]]] = {
     "csv": csv_table,
     "arrow": arrow_stream,
     "bedpe": bedpe_stream,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import numpy as np
@@ -16,9 +17,12 @@ from bi2scope.data.exchange.columns import Coded, Lazy, coded
 from bi2scope.data.store.reader import StoreReader
 from bi2scope.server.app import create_app
 from bi2scope.server.catalogue import Catalogue
+from bi2scope.server.cell_links import is_at_hand
 from bi2scope.server.decoded import DecodedCells
 from bi2scope.server.direct import DirectTable
+from bi2scope.server.params import LinksQuery
 from bi2scope.server.settings import Settings
+from bi2scope.server.tabular import table_response
 
 LINKS = "/cells/{cell}/links"
 ASKED = (
@@ -61,6 +65,48 @@ def test_the_answer_is_that_of_the_routes_that_describe_it(
     here, there = (each.ask(method, address) for each in (service, roundabout))
     assert (here.status_code, here.content) == (there.status_code, there.content)
     assert dict(here.headers) == dict(there.headers)
+
+
+AT_HAND = "top_k=3&columns=gene_id,peak"
+
+
+@pytest.mark.parametrize(
+    ("query", "on_the_loop"),
+    [
+        (AT_HAND, True), ("top_k=2&threshold=0.9", True), ("top_k=4&columns=peak", False), ("columns=peak", False),
+        (f"{AT_HAND}&gene=0", False), (f"{AT_HAND}&order=score", False), (f"{AT_HAND}&head=max", False),
+        (f"{AT_HAND}&head=1", False),
+    ],
+)  # fmt: skip
+def test_only_few_links_that_are_decoded_are_answered_on_the_event_loop(
+    reader: StoreReader, monkeypatch: pytest.MonkeyPatch, query: str, on_the_loop: bool
+) -> None:
+    threads: list[bool] = []
+
+    def watched(*given: Any) -> Any:
+        threads.append(threading.current_thread() is threading.main_thread())
+        return table_response(*given)
+
+    monkeypatch.setattr("bi2scope.server.direct.table_response", watched)
+    path = f"{API}{LINKS.format(cell=reader.cells.index[3])}.arrow?"
+    one, other = Service(create_app(Settings(), reader)), Service(create_app(Settings(), reader))
+    first = one.ask("GET", path + AT_HAND)
+    again = one.ask("GET", path + query)
+    assert threads[:1] == [False]
+    assert threads[1:] == [on_the_loop]
+    assert again.content == other.ask("GET", path + query).content
+    assert (again.content == first.content) == (query == AT_HAND)
+
+
+def test_many_links_are_not_at_hand(reader: StoreReader, monkeypatch: pytest.MonkeyPatch) -> None:
+    catalogue, cell = Catalogue(reader), str(reader.cells.index[3])
+    query = LinksQuery(top_k=3, columns="gene_id,peak")
+    catalogue.decoded.graph(3)
+    n_links = int(np.minimum(np.diff(catalogue.decoded.attention_for(3, query.cut).row_start), 3).sum())
+    assert is_at_hand(catalogue, cell, query)
+    assert not is_at_hand(catalogue, "nobody", query)
+    monkeypatch.setattr("bi2scope.server.cell_links.FEW_VALUES", 2 * n_links - 1)
+    assert not is_at_hand(catalogue, cell, query)
 
 
 @given(st.integers(0, 900), st.integers(0, 900), st.integers(0, 2**32))

@@ -69,7 +69,7 @@ def test_bins_agree_with_a_recount(catalogue: Catalogue, data: st.DataObject) ->
     )
     raw = heatmap(catalogue, str(catalogue.reader.cells.index[cell]), query).body()
     assert isinstance(raw, TableBody)
-    body = Heatmap.model_validate_json(raw.written(None))
+    body = Heatmap.model_validate_json(raw.json(None))
     assert_bins(catalogue.reader, cell, body)
     assert (body.gene_start, body.gene_stop) == (gene_start, min(query.gene_stop or n_genes, n_genes))
     assert (body.peak_start, body.peak_stop) == (peak_start, min(query.peak_stop or n_peaks, n_peaks))
