@@ -1,4 +1,4 @@
-"""Large answers are compressed in a thread; small ones and streams are left alone."""
+"""Large answers, and large pieces, are compressed in a thread; small answers are left alone."""
 
 from __future__ import annotations
 
@@ -66,12 +66,7 @@ def test_large_bodies_are_compressed_off_the_event_loop(
     assert encoding is not None
     threads: list[threading.Thread] = []
 
-    def noted(body: bytes) -> bytes:
-        threads.append(threading.current_thread())
-        return real[encoding](body)
-
-    real = dict(compression.ENCODINGS)
-    monkeypatch.setattr(compression, "ENCODINGS", {**real, encoding: noted})
+    watch(monkeypatch, encoding, threads)
     response = Response(BODY, media_type="application/json", headers={"Vary": "Accept"})
     headers, body = sent(response, accept)
     assert headers["content-encoding"] == encoding
@@ -81,9 +76,49 @@ def test_large_bodies_are_compressed_off_the_event_loop(
     assert [thread is threading.main_thread() for thread in threads] == [False]
 
 
+def watch(monkeypatch: pytest.MonkeyPatch, encoding: str, threads: list[threading.Thread]) -> None:
+    """Note in which threads pieces are compressed."""
+    real = compression.ENCODINGS[encoding]
+
+    class Watched:
+        def __init__(self, size: int) -> None:
+            self.compressor = real(size)
+
+        def compress(self, piece: bytes) -> bytes:
+            threads.append(threading.current_thread())
+            return self.compressor.compress(piece)
+
+        def flush(self) -> bytes:
+            return self.compressor.flush()
+
+    monkeypatch.setattr(compression, "ENCODINGS", {**compression.ENCODINGS, encoding: Watched})
+
+
 def pieces() -> Any:
+    yield BODY[:10]
     yield BODY
+    yield b""
     yield BODY
+
+
+def unzstd(body: bytes) -> bytes:
+    return zstandard.ZstdDecompressor().decompressobj().decompress(body)
+
+
+@pytest.mark.parametrize(("encoding", "unpack"), [("gzip", gzip.decompress), ("zstd", unzstd)])
+@pytest.mark.parametrize("head", [{}, {"Content-Length": str(2 * len(BODY) + 10)}])
+def test_large_pieces_are_compressed_off_the_event_loop(
+    monkeypatch: pytest.MonkeyPatch, encoding: str, unpack: Any, head: dict[str, str]
+) -> None:
+    threads: list[threading.Thread] = []
+    watch(monkeypatch, encoding, threads)
+    headers, body = sent(StreamingResponse(pieces(), media_type="text/csv", headers=head), encoding)
+    assert headers["content-encoding"] == encoding
+    assert headers["vary"] == "Accept-Encoding"
+    assert "content-length" not in headers
+    assert unpack(body) == BODY[:10] + BODY + BODY
+    assert len(body) < len(BODY) / 5
+    assert [thread is threading.main_thread() for thread in threads] == [True, False, True, False, True]
 
 
 @pytest.mark.parametrize(
@@ -93,7 +128,9 @@ def pieces() -> Any:
         (Response(BODY, media_type="image/png"), "gzip"),
         (Response(BODY[: LARGE - 1], media_type="application/json"), "gzip"),
         (Response(status_code=304), "gzip"),
-        (StreamingResponse(pieces(), media_type="text/csv"), "gzip"),
+        (StreamingResponse(iter([BODY, BODY]), media_type="text/event-stream"), "gzip"),
+        (StreamingResponse(iter([BODY, BODY]), media_type="image/png"), "gzip"),
+        (StreamingResponse(iter([BODY, BODY]), media_type="text/csv"), "identity"),
     ],
 )
 def test_all_else_is_left_as_it_is(response: Response, accept: str) -> None:
