@@ -8,12 +8,18 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+import numpy as np
 from llvmlite import ir  # type: ignore[import-untyped]
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
 WIDTH: Final = 32
 """Numbers of one comparison: some registers full."""
+
+PLACES_OF_BYTE: Final = np.asarray(
+    [[bit for bit in range(8) if byte >> bit & 1] + [0] * (8 - byte.bit_count()) for byte in range(256)], np.uint8
+).ravel()
+"""Of every byte the places of the bits that are set, eight entries each, filled up with 0."""
 
 
 def _bits_above(typing: Any, array: Any, start: Any, least: Any) -> Any:
@@ -54,6 +60,44 @@ def _number(typing: Any, bits: Any) -> Any:
     return types.int64(types.uint64), code
 
 
+def _put_places(typing: Any, table: Any, byte: Any, first: Any, places: Any, start: Any) -> Any:
+    del typing, byte, first, start
+
+    def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        def data(at: int) -> Any:
+            struct = cgutils.create_struct_proxy(signature.args[at])  # type: ignore[no-untyped-call]
+            return struct(context, builder, arguments[at]).data
+
+        whole, narrow, place = ir.IntType(64), ir.VectorType(ir.IntType(8), 8), ir.VectorType(ir.IntType(32), 8)
+        row = builder.gep(data(0), [builder.mul(arguments[1], ir.Constant(whole, 8))])
+        eight = builder.load(builder.bitcast(row, narrow.as_pointer()))
+        eight.align = 1
+        undefined = ir.Constant(place, ir.Undefined)
+        one = builder.insert_element(undefined, arguments[2], ir.Constant(ir.IntType(32), 0))
+        everywhere = builder.shuffle_vector(one, undefined, ir.Constant(place, [0] * 8))
+        target = builder.bitcast(builder.gep(data(3), [arguments[4]]), place.as_pointer())
+        builder.store(builder.add(builder.zext(eight, place), everywhere), target).align = 4
+        return context.get_dummy_value()
+
+    return types.void(table, types.uint64, types.int32, places, types.intp), code
+
+
+def _prefetch(typing: Any, array: Any, at: Any) -> Any:
+    del typing, at
+
+    def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        struct = cgutils.create_struct_proxy(signature.args[0])  # type: ignore[no-untyped-call]
+        byte, whole = ir.IntType(8).as_pointer(), ir.IntType(32)
+        address = builder.bitcast(builder.gep(struct(context, builder, arguments[0]).data, [arguments[1]]), byte)
+        kind = ir.FunctionType(ir.VoidType(), [byte, whole, whole, whole])
+        function = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0i8")  # type: ignore[no-untyped-call]
+        to_read, to_keep, data = (ir.Constant(whole, number) for number in (0, 3, 1))
+        builder.call(function, [address, to_read, to_keep, data])
+        return context.get_dummy_value()
+
+    return types.void(array, types.intp), code
+
+
 bits_above: Any = intrinsic(_bits_above)
 """Bits, in a uint64, of which of the :data:`WIDTH` float32 numbers from ``start`` on are above ``least``.
 
@@ -65,3 +109,13 @@ lowest: Any = intrinsic(_lowest)
 
 number: Any = intrinsic(_number)
 """How many bits are set."""
+
+put_places: Any = intrinsic(_put_places)
+"""Write eight int32 from ``start`` on: first the places of the bits of a byte that are set, + ``first``, then anything.
+
+Takes :data:`PLACES_OF_BYTE`, the byte, ``first``, the array and ``start``; the array must be contiguous and reach that
+far.
+"""
+
+prefetch: Any = intrinsic(_prefetch)
+"""Ask for the memory of one entry of a contiguous array, to be there when it is read; any place is allowed."""

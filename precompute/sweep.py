@@ -16,10 +16,11 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import torch
 from scipy import sparse
 from threadpoolctl import ThreadpoolController
 
-from bi2scope.data.attention import WEIGHTED_PER_ROW, CellAttention, score_of, softmax_denominator
+from bi2scope.data.attention import WEIGHTED_PER_ROW, CellAttention
 from bi2scope.data.multiome import Multiome
 from bi2scope.model.checkpoint import Trained
 from bi2scope.precompute.sweep_kernel import sweep_genes
@@ -226,21 +227,22 @@ class Sweep:
         own_genes, own_peaks = batch.rna.of_cell(cell), batch.atac.of_cell(cell)
         gene, own, row = batch.rna.index[own_genes], batch.atac.index[own_peaks], batch.row[own_genes]
         chromosome = self._gene_chromosome[gene]
-        begin, end = batch.open_start[:, cell], batch.open_stop[:, cell]
         n_above = chosen.n_above[row]
         row_start = np.concatenate(([0], np.cumsum(np.minimum(n_above, self._k_max)))).astype(np.int64)
         peak, logit = np.empty(row_start[-1], np.int32), np.empty(row_start[-1], np.float32)
         top = np.empty((len(row), WEIGHTED_PER_ROW), np.float32)
-        first, found = (begin - own_peaks.start)[chromosome], (chosen.place, chosen.logit, chosen.n_above)
+        first, found = (
+            (batch.open_start[:, cell] - own_peaks.start)[chromosome],
+            (chosen.place, chosen.logit, chosen.n_above),
+        )
         gather_links(row, first, own, found, (row_start, peak, logit), top)
-        n_here = (end - begin)[chromosome]
         return CellAttention(
             gene=gene.astype(np.int32),
             row_start=row_start,
             peak=peak,
             logit=logit,
             n_above=n_above,
-            denominator=softmax_denominator(score_of(top), n_here, len(own) - n_here),
+            denominator=_denominator(top),
         )
 
     def _scaled(self, count: Array) -> Floats:
@@ -261,6 +263,18 @@ def _of_head(trained: Trained, head: int) -> _Factors:
         for part in (factors.query, factors.key, factors.query_per_count, factors.key_per_count)
     )
     return _Factors(query, key, query @ wk, key @ wq, np.float32(wq @ wk))
+
+
+def _denominator(top: Floats) -> Floats:
+    """``(n_rows,)`` denominators of the pruned softmax of rows, from ``(n_rows, 10)`` highest logits.
+
+    What :func:`bi2scope.data.attention.softmax_denominator` gives where pads of score 0.5, the score of a logit of 0,
+    fill every place that a higher one leaves: in every cell but the few that a sweep leaves to the model. By torch,
+    which takes many exponentials at once.
+    """
+    score = torch.sigmoid(torch.from_numpy(top)).double()
+    denominator: Floats = score.exp_().sum(1).float().numpy()
+    return denominator
 
 
 def _runs(atac: _Counts, chromosome: Ints, n_chromosomes: int) -> tuple[Ints, Ints]:

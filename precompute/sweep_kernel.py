@@ -5,8 +5,8 @@ cache; what remains for a cell is to gather its open peaks out of the row, add w
 
 The choice looks at the few candidates above a guess and puts them in order in two steps. Their logits, coarsened to 512
 steps, are ranked by counting for each the higher ones: whole numbers of 16 bits, of which a processor compares a
-register full at once. That order is right but for neighbours of one step, which an insertion sort of the exact logits
-then sets right. All of it is one file because numba keeps what it compiled by the file alone.
+register full at once. Put down by rank they are in order but for neighbours of one step, which are then moved. All of
+it is one file because numba keeps what it compiled by the file alone.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from __future__ import annotations
 import numba
 import numpy as np
 
-from bi2scope.data.bits import WIDTH, bits_above, lowest, number
+from bi2scope.data.bits import PLACES_OF_BYTE, WIDTH, bits_above, number, put_places
 
 _SAMPLE = 256
 """Static logits of a gene that tell where its highest links begin."""
@@ -61,7 +61,7 @@ def sweep_genes(genes, query, key, cells, peaks, chosen, static):  # type: ignor
     peak_key, per_gene_count, peak_count = peaks
     place, logit, n_above = chosen
     places, longest = place.shape[1], _whole(max(1, (end - start).max()))
-    logits, room = np.empty(longest, np.float32), _scratch(longest, places)
+    logits, room = np.empty(longest, np.float32), _scratch(longest)
     bins, falling = np.empty(_BINS, np.int32), np.empty(2 * _SAMPLE, np.float32)
     for gene in range(first, stop):
         if offset[gene] == offset[gene + 1]:
@@ -77,13 +77,17 @@ def sweep_genes(genes, query, key, cells, peaks, chosen, static):  # type: ignor
                 gene_count[row], query[1][gene], logits,
             )  # fmt: skip
             logits[n : _whole(n)] = -np.inf
-            above = _n_above(logits, n)
-            kept = min(above, places)
-            share = slack * places / n if above > places else 1.0
-            found = _candidates(logits, n, kept, share, falling[:sampled], room[0])
+            share = slack * places / max(n, 1)
+            least = _guess(falling[:sampled], share)
+            found, above = _above(logits, n, least, room[1])
+            kept, too_high = min(above, places), False
+            while found < kept:
+                share, too_high = (1.5 * share if above > places else 1.0), True
+                least = _guess(falling[:sampled], share)
+                found, above = _above(logits, n, least, room[1])
             if above > places:
-                slack *= 1.2 if found < 0 else 0.95 if found > 1.7 * places else 1.0
-            _choose(logits, abs(found), kept, room, place[row], logit[row])
+                slack *= 1.2 if too_high else 0.95 if found > 1.7 * places else 1.0
+            _choose(logits, found, kept, least, room, place[row], logit[row])
             n_above[row] = above
 
 
@@ -101,25 +105,24 @@ def _whole(n):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(nogil=True, cache=True)
-def _n_above(logits, n):  # type: ignore[no-untyped-def]
-    """How many of the first ``n`` logits are above 0; minus infinity fills the last register."""
-    above = 0
+def _above(logits, n, least, places):  # type: ignore[no-untyped-def]
+    """Places of those of the first ``n`` logits that are above ``least``, ascending.
+
+    Minus infinity must fill the last register, and there must be room for eight places more than are found.
+
+    Returns
+    -------
+    How many they are, and how many of all are above 0.
+    """
+    found, above = 0, 0
     for j in range(0, n, WIDTH):
         above += number(bits_above(logits, j, np.float32(0)))
-    return above
-
-
-@numba.njit(nogil=True, cache=True)
-def _places_above(logits, n, least, places):  # type: ignore[no-untyped-def]
-    """Places of those of the first ``n`` logits that are above ``least``, ascending; how many."""
-    found = 0
-    for j in range(0, n, WIDTH):
         bits = bits_above(logits, j, least)
-        while bits:
-            places[found] = j + lowest(bits)
-            found += 1
-            bits &= bits - np.uint64(1)
-    return found
+        for k in range(0, WIDTH, 8):  # without a branch on the bits, which none could foretell
+            byte = (bits >> np.uint64(k)) & np.uint64(0xFF)
+            put_places(PLACES_OF_BYTE, byte, np.int32(j + k), places, found)
+            found += number(byte)
+    return found, above
 
 
 @numba.njit(nogil=True, cache=True)
@@ -147,36 +150,26 @@ def _sample(static, bins, falling):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(nogil=True, cache=True)
-def _candidates(logits, n, kept, share, falling, places):  # type: ignore[no-untyped-def]
-    """Places of ``kept`` or more of the highest logits, as near to a share of all as the sample tells.
-
-    Returns how many they are; their negative if the guess was too high and had to be lowered.
-    """
-    sign = 1
-    while share < 1:
-        found = _places_above(logits, n, falling[int(share * len(falling))], places)
-        if found >= kept:
-            return sign * found
-        share, sign = 1.5 * share, -1
-    return sign * _places_above(logits, n, np.float32(0), places)
+def _guess(falling, share):  # type: ignore[no-untyped-def]
+    """A logit that such a share of all may exceed, as a sample tells; 0 for all of them."""
+    return falling[int(share * len(falling))] if share < 1 else np.float32(0)
 
 
 @numba.njit(nogil=True, cache=True)
-def _scratch(longest, places):  # type: ignore[no-untyped-def]
-    """Room to choose ``places`` of at most ``longest`` logits, used again and again: what :func:`_choose` takes."""
+def _scratch(longest):  # type: ignore[no-untyped-def]
+    """Room to choose of at most ``longest`` logits, used again and again: what :func:`_choose` takes."""
     return (
-        np.empty(longest, np.int32),
+        np.empty(longest, np.float32),
+        np.empty(longest + 8, np.int32),
+        np.empty(_RANKED, np.int16),
+        np.empty(_RANKED, np.int16),
         np.empty(_RANKED, np.float32),
-        np.empty(_RANKED, np.int16),
-        np.empty(_RANKED, np.int16),
-        np.empty(_RANKED, np.int16),
-        np.empty(places, np.int32),
-        np.empty(places, np.float32),
+        np.empty(_RANKED, np.int32),
     )
 
 
 @numba.njit(nogil=True, cache=True)
-def _choose(logits, found, kept, room, place, logit):  # type: ignore[no-untyped-def]
+def _choose(logits, found, kept, least, room, place, logit):  # type: ignore[no-untyped-def]
     """The ``kept`` highest logits in descending order, equal ones by place.
 
     Parameters
@@ -184,25 +177,27 @@ def _choose(logits, found, kept, room, place, logit):  # type: ignore[no-untyped
     logits
         float32, as many as the candidates tell of.
     found
-        How many candidates there are, ``kept`` or more, all above 0: their places, ascending, begin the room.
+        How many candidates there are, ``kept`` or more: their places, ascending, begin the second array of the room.
     kept
         How many are wanted.
+    least
+        What all candidates exceed, 0 or more.
     room
         From :func:`_scratch`.
     place, logit
         To fill, ``kept`` entries of each.
     """
-    candidates, value, key, rank, order, best, highest = room
+    value, candidates, key, rank, highest, best = room
     if found > _RANKED:
-        _sort(logits, candidates[:found], kept, best, highest)
+        _sort(logits, candidates[:found], kept, place, logit)
     elif kept > 0:
-        _coarsen(logits, candidates[:found], value, key)
+        _coarsen(logits, candidates[:found], least, value, key)
         _count_higher(key, found, rank)
         for i in range(found):
-            order[rank[i]] = i
-        _insert(candidates, value, order[:found], kept, best, highest)
-    for r in range(kept):
-        place[r], logit[r] = best[r], highest[r]
+            highest[rank[i]], best[rank[i]] = value[i], candidates[i]
+        _settle(highest[:found], best[:found])
+        for r in range(kept):
+            place[r], logit[r] = best[r], highest[r]
 
 
 @numba.njit(nogil=True, cache=True)
@@ -220,22 +215,20 @@ def _sort(logits, candidates, kept, place, logit):  # type: ignore[no-untyped-de
 
 
 @numba.njit(nogil=True, cache=True)
-def _coarsen(logits, candidates, value, key):  # type: ignore[no-untyped-def]
+def _coarsen(logits, candidates, least, value, key):  # type: ignore[no-untyped-def]
     """Keys of 16 bits, all different: the step of the logit, then the place; and the logits themselves."""
     found = len(candidates)
     for i in range(found):
         value[i] = logits[candidates[i]]
-    bits = value.view(np.int32)  # of floats above 0 the bits ascend as they do, and are compared faster
-    least = most = bits[0]
+    bits, most = value.view(np.int32), np.int32(0)  # of floats above 0 the bits ascend as they do: compared faster
     for i in range(found):
-        least, most = min(least, bits[i]), max(most, bits[i])
-    low, high = np.int32(least).view(np.float32), np.int32(most).view(np.float32)
-    scale = np.float32(0)
-    if high - low > _LEAST_SPREAD and high < _LARGEST:
-        scale = _STEPS / (high - low)
+        most = max(most, bits[i])
+    high, scale = np.int32(most).view(np.float32), np.float32(0)
+    if high - least > _LEAST_SPREAD and high < _LARGEST:
+        scale = _STEPS / (high - least)
     if scale > 0:
         for i in range(found):
-            key[i] = (np.int32((value[i] - low) * scale) << 7) + (_RANKED - 1 - i) + _LOWEST_KEY
+            key[i] = (np.int32((value[i] - least) * scale) << 7) + (_RANKED - 1 - i) + _LOWEST_KEY
     else:
         for i in range(found):
             key[i] = _RANKED - 1 - i + _LOWEST_KEY
@@ -258,20 +251,12 @@ def _count_higher(key, found, rank):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(nogil=True, cache=True)
-def _insert(candidates, value, order, kept, place, logit):  # type: ignore[no-untyped-def]
-    """Fill place and logit by an insertion sort, which leaves equal logits as they stand in the order."""
-    n = 0
-    for r in range(len(order)):
-        one = order[r]
-        new = value[one]
-        if n < kept:
-            at = n
-            n += 1
-        elif new > logit[kept - 1]:
-            at = kept - 1
-        else:
-            continue
-        while at > 0 and logit[at - 1] < new:
-            logit[at], place[at] = logit[at - 1], place[at - 1]
-            at -= 1
-        logit[at], place[at] = new, candidates[one]
+def _settle(logit, place):  # type: ignore[no-untyped-def]
+    """Move what is not in descending order, equal logits as they stand: an insertion sort of what nearly is."""
+    for r in range(1, len(logit)):
+        if logit[r] > logit[r - 1]:
+            new, own, at = logit[r], place[r], r
+            while at > 0 and logit[at - 1] < new:
+                logit[at], place[at] = logit[at - 1], place[at - 1]
+                at -= 1
+            logit[at], place[at] = new, own

@@ -5,6 +5,14 @@ from __future__ import annotations
 import numba
 import numpy as np
 
+from bi2scope.data.bits import prefetch
+
+_AHEAD = 6
+"""Rows that are asked for before they are read: they lie anywhere among those of all cells."""
+
+_LINE = 64
+"""Bytes that memory hands out at once."""
+
 
 @numba.njit(nogil=True, cache=True)
 def lay_peaks(peak, count, place_of, per_gene_count, both, place, per_count):  # type: ignore[no-untyped-def]
@@ -31,14 +39,21 @@ def gather_links(rows, begin, own_peak, chosen, links, top):  # type: ignore[no-
     links
         ``(n_rows + 1,)`` where the links of each row shall lie; to fill: ``(n_links,)`` peaks and logits.
     top
-        To fill: ``(n_rows, n)`` highest logits, minus infinity where there are no more.
+        To fill: ``(n_rows, n)`` highest logits, 0 where there are no more above 0.
     """
     place, logit, n_above = chosen
     row_start, peak, ragged = links
+    all_places, all_logits, width = place.ravel(), logit.ravel(), place.shape[1]
     for i in range(len(rows)):
+        if i + _AHEAD < len(rows):
+            later = rows[i + _AHEAD] * width
+            for one in range(0, width, _LINE // place.itemsize):
+                prefetch(all_places, later + one)
+            for one in range(0, width, _LINE // logit.itemsize):
+                prefetch(all_logits, later + one)
         row, at, first = rows[i], row_start[i], begin[i]
         for rank in range(row_start[i + 1] - at):
             peak[at + rank] = own_peak[first + place[row, rank]]
             ragged[at + rank] = logit[row, rank]
         for rank in range(top.shape[1]):
-            top[i, rank] = logit[row, rank] if rank < n_above[row] else -np.inf
+            top[i, rank] = logit[row, rank] if rank < n_above[row] else np.float32(0)

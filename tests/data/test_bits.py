@@ -1,7 +1,7 @@
 import numba
 import numpy as np
 
-from bi2scope.data.bits import WIDTH, bits_above, lowest, number
+from bi2scope.data.bits import PLACES_OF_BYTE, WIDTH, bits_above, lowest, number, prefetch, put_places
 
 
 @numba.njit
@@ -21,3 +21,18 @@ def test_bits_are_those_of_the_numbers_above() -> None:
             assert bits == sum(1 << int(place) for place in above)
             assert count == len(above)
             assert first == (above[0] if len(above) else -1)
+
+
+@numba.njit
+def places_put(byte, first, places, start):
+    prefetch(places, start + 10_000_000)  # beyond the array: it changes nothing
+    put_places(PLACES_OF_BYTE, byte, first, places, start)
+
+
+def test_the_places_of_every_byte_are_put_down() -> None:
+    for byte in range(256):
+        wanted = [100 + bit for bit in range(8) if byte >> bit & 1]
+        places = np.full(16, -7, np.int32)
+        places_put(np.uint64(byte), np.int32(100), places, 3)
+        assert places[3 : 3 + len(wanted)].tolist() == wanted
+        assert set(places[[*range(3), *range(11, 16)]].tolist()) == {-7}, "something was written beside the eight"

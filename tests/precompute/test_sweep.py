@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from multiomes import random_multiome
 
+from bi2scope.data.attention import score_of, softmax_denominator
 from bi2scope.data.graph import cell_graph
 from bi2scope.data.multiome import Multiome
 from bi2scope.model.checkpoint import Trained
@@ -161,3 +162,15 @@ def test_memory_does_not_grow_with_the_cells(monkeypatch: pytest.MonkeyPatch) ->
         most[n_cells] = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
     assert most[400] < 1.3 * most[100]
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.integers(0, 10_000), st.sampled_from([0.01, 1, 100]), st.integers(10, 400))
+def test_denominators_are_those_of_any_row(seed: int, spread: float, elsewhere: int) -> None:
+    """Where there are ten peaks elsewhere or more: a logit of 0 stands for each of them that has a place."""
+    rng = np.random.default_rng(seed)
+    n_above, n_here = rng.integers(0, 11, 40), rng.integers(10, 30, 40)
+    top = -np.sort(-rng.exponential(spread, (40, 10)).astype(np.float32), axis=1)
+    there = np.arange(10) < n_above[:, None]
+    wanted = softmax_denominator(score_of(np.where(there, top, -1)), n_here, np.full(40, elsewhere))
+    np.testing.assert_allclose(sweep._denominator(np.where(there, top, np.float32(0))), wanted, rtol=2e-7)

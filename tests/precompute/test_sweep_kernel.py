@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bi2scope.precompute.sweep_kernel import _RANKED as RANKED
-from bi2scope.precompute.sweep_kernel import _choose, _n_above, _places_above, _scratch, _whole
+from bi2scope.precompute.sweep_kernel import _above, _choose, _scratch, _whole
 
 RNG = np.random.default_rng(0)
 SMALLEST = np.finfo(np.float32).smallest_subnormal
@@ -16,13 +16,13 @@ def chosen(logits: np.ndarray, least: float, kept: int) -> tuple[np.ndarray, np.
     """The places and logits of the highest among those above ``least``."""
     n = len(logits)
     logits = np.concatenate([logits, np.full(_whole(n) - n, -np.inf, np.float32)])
-    room = _scratch(len(logits), max(kept, 1))
+    room = _scratch(len(logits))
     place, logit = np.full(kept + 2, 7, np.int32), np.full(kept + 2, 7, np.float32)
-    found = _places_above(logits, n, np.float32(least), room[0])
+    found, above = _above(logits, n, np.float32(least), room[1])
     assert found == (logits > least).sum()
-    assert room[0][:found].tolist() == np.flatnonzero(logits > least).tolist()
-    assert _n_above(logits, n) == (logits > 0).sum()
-    _choose(logits, found, kept, room, place[1:-1], logit[1:-1])
+    assert room[1][:found].tolist() == np.flatnonzero(logits > least).tolist()
+    assert above == (logits > 0).sum()
+    _choose(logits, found, kept, np.float32(least), room, place[1:-1], logit[1:-1])
     assert place[[0, -1]].tolist() == logit[[0, -1]].tolist() == [7, 7], "something was written beside the row"
     return place[1:-1], logit[1:-1]
 
