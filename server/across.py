@@ -115,6 +115,49 @@ class _Across:
             yield whose | self.found.columns(self.catalogue, rows)
 
 
+@dataclass(frozen=True, eq=False)
+class OfGene:
+    """Links of one gene in the cells of a type that survive a cut.
+
+    Attributes
+    ----------
+    cell_type, symbol
+        Names of the type and of the gene.
+    links
+        By the position of each gene of that name.
+    """
+
+    cell_type: str
+    symbol: str
+    links: dict[int, PairLinks]
+
+    @classmethod
+    def of(cls, catalogue: Catalogue, cell_type: str, gene: str, query: AcrossQuery) -> OfGene:
+        """Read them.
+
+        Raises
+        ------
+        NotFoundError
+            If there is no such cell type, gene, layer or head.
+        """
+        name = catalogue.require_cell_type(cell_type)
+        catalogue.require_head(query.layer, query.head)
+        genes, reader = catalogue.gene_positions(gene).tolist(), catalogue.reader
+        cells = reader.cells_of(name)
+        links = {each: reader.links_of_gene(each, cells, query.layer, query.head, query.cut) for each in genes}
+        return cls(name, str(catalogue.gene_name[genes[0]]), links)
+
+    @property
+    def n_expressing(self) -> int:
+        """Cells with a count of it."""
+        return len(np.unique(np.concatenate([links.cells for links in self.links.values()])))
+
+    @property
+    def truncated(self) -> bool:
+        """Whether links that would survive are missing."""
+        return any(links.truncated for links in self.links.values())
+
+
 def gene_links(catalogue: Catalogue, cell_type: str, gene: str, query: AcrossQuery, most: int | None) -> Answer:
     """Links of one gene in every cell of a type, by cell in the order of the data set and then by rank.
 
@@ -138,18 +181,10 @@ def gene_links(catalogue: Catalogue, cell_type: str, gene: str, query: AcrossQue
     NotFoundError
         If there is no such cell type, gene, layer or head.
     """
-    name = catalogue.require_cell_type(cell_type)
-    catalogue.require_head(query.layer, query.head)
-    genes, reader = catalogue.gene_positions(gene), catalogue.reader
-    cells = reader.cells_of(name)
-    kept = [reader.links_of_gene(int(each), cells, query.layer, query.head, query.cut) for each in genes]
-    found = _joined([_found(links, gene=int(each)) for each, links in zip(genes, kept, strict=True)])
-    truncated = any(links.truncated for links in kept)
-    present = len(np.unique(np.concatenate([links.cells for links in kept])))
-    symbol = str(catalogue.gene_name[genes[0]])
-    return _Across(
-        catalogue, name, query, "gene", symbol, ("n_cells_expressing", present), found, truncated, most
-    ).answer()
+    kept = OfGene.of(catalogue, cell_type, gene, query)
+    found = _joined([_found(links, gene=each) for each, links in kept.links.items()])
+    present = "n_cells_expressing", kept.n_expressing
+    return _Across(catalogue, kept.cell_type, query, "gene", kept.symbol, present, found, kept.truncated, most).answer()
 
 
 def peak_links(catalogue: Catalogue, cell_type: str, peak: str, query: AcrossQuery, most: int | None) -> Answer:

@@ -19,6 +19,7 @@ from bi2scope.data.attention import (
 )
 from bi2scope.data.exchange.columns import Lazy, picked, repeated
 from bi2scope.data.exchange.selection import Table
+from bi2scope.server.across import OfGene
 from bi2scope.server.catalogue import Catalogue, Ints
 from bi2scope.server.exports import cut_comments, cut_of, origin, view_address
 from bi2scope.server.params import AcrossQuery, CutQuery
@@ -143,25 +144,21 @@ def gene_peaks(catalogue: Catalogue, cell_type: str, gene: str, query: AcrossQue
     NotFoundError
         If there is no such cell type, gene, layer or head.
     """
-    name = catalogue.require_cell_type(cell_type)
-    catalogue.require_head(query.layer, query.head)
-    genes, reader = catalogue.gene_positions(gene), catalogue.reader
-    cells = reader.cells_of(name)
-    kept = [reader.links_of_gene(int(each), cells, query.layer, query.head, query.cut) for each in genes]
-    parts = [_peaks(reader, int(each), links, query) for each, links in zip(genes, kept, strict=True)]
+    kept = OfGene.of(catalogue, cell_type, gene, query)
+    parts = [_peaks(catalogue.reader, each, links, query) for each, links in kept.links.items()]
     peaks = _Peaks(*(np.concatenate([getattr(part, name) for part in parts]) for name in _Peaks.__annotations__))
     found = _Found(
         catalogue,
-        name,
-        str(catalogue.gene_name[genes[0]]),
+        kept.cell_type,
+        kept.symbol,
         query,
         peaks.where(np.lexsort((peaks.peak, -peaks.mean_score, -peaks.n_cells))),
-        n_expressing=len(np.unique(np.concatenate([links.cells for links in kept]))),
-        n_linked=len(np.unique(np.concatenate([links.cell for links in kept]))),
-        truncated=any(links.truncated for links in kept),
+        n_expressing=kept.n_expressing,
+        n_linked=len(np.unique(np.concatenate([links.cell for links in kept.links.values()]))),
+        truncated=kept.truncated,
         most=most,
     )
-    return Answer(found.body, found.table, ("bi2scope", "peaks", name, found.gene))
+    return Answer(found.body, found.table, ("bi2scope", "peaks", kept.cell_type, found.gene))
 
 
 def _peaks(reader: StoreReader, gene: int, links: PairLinks, query: CutQuery) -> _Peaks:

@@ -329,7 +329,23 @@ class HeatmapBins(WireColumns):
     weight: list[float]
 
 
-class Heatmap(Wire):
+class HeatmapAxes(Wire):
+    """Genes down and peaks across, in genome order, and the window of both that is shown in bins."""
+
+    n_genes: int = Field(description="Genes of the whole axis")
+    n_peaks: int = Field(description="Peaks of the whole axis")
+    gene_start: int
+    gene_stop: int
+    gene_step: int = Field(description="Genes per bin; 1 is exact")
+    peak_start: int
+    peak_stop: int
+    peak_step: int = Field(description="Peaks per bin; 1 is exact")
+    chromosomes: list[HeatmapChromosome]
+    gene_names: list[str] = Field(description="Names of the window's genes, gene_start to gene_stop")
+    peak_names: list[str] = Field(description="Names of the window's peaks, peak_start to peak_stop")
+
+
+class Heatmap(HeatmapAxes):
     """Genes x peaks of one cell (or a window of them), binned to at most the size asked; exact when it fits.
 
     Genes and peaks are those of the cell alone, with a non-zero count, in genome order. Bin ``(row, column)`` covers
@@ -347,17 +363,6 @@ class Heatmap(Wire):
     truncated: bool
     beside: str | None = Field(default=None, description="The cell whose genes and peaks are on the axes too")
     n_links: int = Field(description="Links in the window")
-    n_genes: int = Field(description="Genes of the whole axis")
-    n_peaks: int = Field(description="Peaks of the whole axis")
-    gene_start: int
-    gene_stop: int
-    gene_step: int = Field(description="Genes per bin; 1 is exact")
-    peak_start: int
-    peak_stop: int
-    peak_step: int = Field(description="Peaks per bin; 1 is exact")
-    chromosomes: list[HeatmapChromosome]
-    gene_names: list[str] = Field(description="Names of the window's genes, gene_start to gene_stop")
-    peak_names: list[str] = Field(description="Names of the window's peaks, peak_start to peak_stop")
     bins: HeatmapBins
 
 

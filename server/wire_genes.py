@@ -133,11 +133,11 @@ class AcrossColumns(WireColumns):
     rank: list[int]
 
 
-class GeneLinks(Wire):
-    """Links of one gene in every cell of a type that survive threshold and k."""
+class OfGene(Wire):
+    """Which links of one gene in the cells of a type survive threshold and k, in numbers."""
 
     cell_type: str
-    gene: str = Field(description="Symbol of the gene; genes that share it follow each other")
+    gene: str = Field(description="Symbol of the gene; genes that share it are all meant")
     layer: int
     head: int
     threshold: float
@@ -145,7 +145,12 @@ class GeneLinks(Wire):
     n_cells: int = Field(description="Cells of the type")
     n_cells_expressing: int = Field(description="Cells of the type with a non-zero count of the gene")
     n_cells_linked: int = Field(description="Cells of the type with at least one link of the gene")
-    n_links: int = Field(description="Links that survive, whether or not they are all returned")
+    n_links: int = Field(description="Links that survive, over all cells, whether or not they are all returned")
+
+
+class GeneLinks(OfGene):
+    """Links of one gene in every cell of a type that survive threshold and k; genes of one symbol follow each other."""
+
     truncated: bool = Field(description="Links that would survive were cut off at k_max and cannot be worked out")
     limited: bool = Field(description="Fewer are returned than survive, because of `limit`")
     links: AcrossColumns
@@ -182,19 +187,9 @@ class GenePeakColumns(PairColumns):
     best_cell: list[str] = Field(description="The cell in which the link has its highest logit")
 
 
-class GenePeaks(Wire):
+class GenePeaks(OfGene):
     """Peaks that a gene is linked to in the cells of a type, over links that survive threshold and k."""
 
-    cell_type: str
-    gene: str = Field(description="Symbol of the gene; genes that share it stand side by side")
-    layer: int
-    head: int
-    threshold: float
-    top_k: int | None
-    n_cells: int = Field(description="Cells of the type")
-    n_cells_expressing: int = Field(description="Cells of the type with a non-zero count of the gene")
-    n_cells_linked: int = Field(description="Cells of the type with at least one link of the gene")
-    n_links: int = Field(description="Links that survive, over all cells")
     n_pairs: int = Field(description="Peaks with at least one of them, whether or not they are all returned")
     truncated: bool = Field(description="Links that would survive were cut off at k_max when the store was made")
     limited: bool = Field(description="Fewer are returned than there are, because of `limit`")

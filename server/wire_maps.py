@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from bi2scope.server.wire import HeatmapChromosome, Wire, WireColumns
+from bi2scope.server.wire import HeatmapAxes, WireColumns
 
 
 class TypeHeatmapBins(WireColumns):
@@ -22,7 +22,7 @@ class TypeHeatmapBins(WireColumns):
     mean_weight: list[float] = Field(description="Over the cells with the link")
 
 
-class TypeHeatmap(Wire):
+class TypeHeatmap(HeatmapAxes):
     """A cell type's regulatory map over one cell's genes and peaks, binned as the heatmap of the cell is.
 
     It holds all links that the store keeps: there is no cut.
@@ -35,15 +35,4 @@ class TypeHeatmap(Wire):
     layer: int
     head: int
     n_pairs: int = Field(description="Pairs in the window")
-    n_genes: int = Field(description="Genes of the whole axis")
-    n_peaks: int = Field(description="Peaks of the whole axis")
-    gene_start: int
-    gene_stop: int
-    gene_step: int = Field(description="Genes per bin; 1 is exact")
-    peak_start: int
-    peak_stop: int
-    peak_step: int = Field(description="Peaks per bin; 1 is exact")
-    chromosomes: list[HeatmapChromosome]
-    gene_names: list[str] = Field(description="Names of the window's genes, gene_start to gene_stop")
-    peak_names: list[str] = Field(description="Names of the window's peaks, peak_start to peak_stop")
     bins: TypeHeatmapBins
