@@ -8,6 +8,7 @@ from typing import Any
 from dash import Dash
 from fastapi import FastAPI
 
+from bi2scope.dashboard import routes
 from bi2scope.dashboard.callbacks import cell, celltype, consequences, locus, maps, overview, page, tf, tf_matrix
 from bi2scope.dashboard.chosen_store import StoreOfPage
 from bi2scope.dashboard.client import Client
@@ -33,6 +34,7 @@ def create_app(settings: Settings, api: FastAPI, client: Client) -> Dash:
     -------
     The Dash app; it is ``api`` that is to be served.
     """
+    routes.register(api, client, settings)
     untyped: Any = api  # Dash takes a FastAPI app, but its annotation does not say so
     no_title: Any = None  # likewise: no "Updating..." in the tab
     app = Dash(
@@ -59,7 +61,7 @@ def create_app(settings: Settings, api: FastAPI, client: Client) -> Dash:
     maps.register(app, client, settings)
     locus.register(app, client, settings)
     celltype.register(app, client, settings)
-    consequences.register(app, client)
+    consequences.register(app)
     tf.register(app, client, settings)
     tf_matrix.register(app, client, settings)
     overview.register(app, client)

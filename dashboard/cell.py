@@ -10,7 +10,7 @@ from dash import dcc, html
 
 from bi2scope.dashboard import ids
 from bi2scope.dashboard.comparison import Beside, beside_controls
-from bi2scope.dashboard.components import Parts, aria, busy, graph
+from bi2scope.dashboard.components import Parts, aria, graph, with_files
 from bi2scope.dashboard.controls import csv_link
 from bi2scope.dashboard.figures.heatmap import HEIGHT, QUANTITIES, Colouring
 from bi2scope.dashboard.links import GRID_OPTIONS, LINK_COLUMNS, grid
@@ -75,7 +75,7 @@ def panel(
         html.Div(id=ids.CELL_NOTICE),
         html.Div(
             [
-                html.Div(id=ids.CELL_TITLE),
+                html.Div(id=ids.CELL_TITLE, className="cell-title"),
                 html.Div(id=ids.CELL_NUMBERS, className="numbers", **aria(live="polite")),
             ],
             className="cell-head",
@@ -90,15 +90,14 @@ def panel(
                         ),
                         html.Div(
                             [
-                                busy(the_map(), ids.HEATMAP),
-                                dcc.Tooltip(id=ids.TOOLTIP, className="tip"),
+                                the_map(),
+                                html.Div(id=ids.TOOLTIP, className="tip map-tip", role="tooltip", hidden=True),
                             ],
                             className="figure-box",
                         ),
                         html.P(id=ids.HEATMAP_CAPTION, className="caption"),
-                        dcc.Store(id=ids.BINS),
-                        dcc.Store(id=ids.DRAWN),
-                        dcc.Store(id=ids.WINDOW),
+                        dcc.Store(id=ids.MAP_WANTED),
+                        dcc.Store(id=ids.CELL_SEEN),
                     ],
                     **aria(label="Gene by peak map"),
                 ),
@@ -144,8 +143,8 @@ def link_grid() -> dag.AgGrid:
 
 
 def the_map() -> html.Div:
-    """The empty map; its figure comes with the first answer."""
-    return graph(ids.HEATMAP, "gene-peak-map", clear_on_unhover=True, style={"height": MAP_HEIGHT})
+    """The place of the map, which ``assets/map.js`` draws: Dash's own graph would hold each figure once more."""
+    return with_files(html.Div(id=ids.HEATMAP, style={"height": MAP_HEIGHT}), ids.HEATMAP, "gene-peak-map")
 
 
 def type_options(types: Sequence[CellTypeSummary]) -> list[dict[str, str]]:
@@ -189,10 +188,9 @@ def within_type(embedding: Embedding, cell_id: str | None, cell_type: str) -> st
     return next((name for name, kind in kinds.items() if kind == cell_type), cell_id)
 
 
-def cell_title(profile: LinkProfile) -> dmc.Group:
+def cell_title(profile: LinkProfile) -> list[html.H2 | html.Span]:
     """The cell's barcode and type."""
-    kind = dmc.Badge(profile.cell_type, variant="light", tt="none", size="lg", className="kind")
-    return dmc.Group([html.H2(profile.cell_id), kind], gap="sm")
+    return [html.H2(profile.cell_id), html.Span(profile.cell_type, className="kind")]
 
 
 def cell_numbers(profile: LinkProfile) -> list[html.Div]:

@@ -10,7 +10,7 @@ from dash import dcc, html
 from bi2scope.dashboard import contrast, ids, regulatory
 from bi2scope.dashboard.address import Panels, Part, Quantity, Shown, TypeShown, scores_csv
 from bi2scope.dashboard.client import Cut
-from bi2scope.dashboard.components import Parts, aria, busy, graph
+from bi2scope.dashboard.components import Parts, aria, graph
 from bi2scope.dashboard.controls import (
     DEFINITION_SENTENCES,
     QUANTITIES,
@@ -130,7 +130,7 @@ def peaks_panel() -> Parts:
         html.H2("Cumulative scores along the genome"),
         html.P(id=ids.TRACKS_CAPTION, className="caption"),
         html.Div(id=ids.TRACKS_NOTICE),
-        busy(graph(ids.TRACKS, "cumulative-scores", style={"height": 420}), ids.TRACKS),
+        graph(ids.TRACKS, "cumulative-scores", style={"height": 420}),
         dcc.Store(id=ids.TRACKS_DRAWN),
         dcc.Store(id=ids.TRACK_WINDOW),
         html.H3("Highest peaks", id=ids.PEAKS_TITLE),

@@ -31,19 +31,6 @@ def nothing_yet() -> dict[str, Any]:
     return {"data": [], "layout": {"xaxis": hidden, "yaxis": hidden, "paper_bgcolor": clear, "plot_bgcolor": clear}}
 
 
-def busy(children: Part, name: str, awaited: str = "figure") -> dcc.Loading:
-    """A veil over a part of the page while what it waits for is on its way, once that takes noticeably long."""
-    target: Any = {name: awaited}
-    return dcc.Loading(
-        children,
-        target_components=target,
-        delay_show=500,
-        overlay_style={"visibility": "visible", "opacity": 0.45},
-        type="dot",
-        color="#1c7ed6",
-    )
-
-
 def graph(
     name: str, file_name: str, *, wheel: bool = True, mode_bar: bool = True, choose: bool = False, **rest: Any
 ) -> html.Div:
@@ -55,7 +42,7 @@ def graph(
     return with_files(dcc.Graph(id=name, config=config, figure=nothing_yet(), **rest), name, file_name)
 
 
-def with_files(drawn: dcc.Graph, name: str, file_name: str) -> html.Div:
+def with_files(drawn: dcc.Graph | html.Div, name: str, file_name: str) -> html.Div:
     """A graph and under it the buttons that save it; ``assets/saving.js`` acts on them."""
     called = file_name.replace("-", " ")
     buttons: Parts = []

@@ -1,6 +1,6 @@
 """What the sliders leave: links, genes with none, links per gene, distances, the share that a control shows, too.
 
-Drawn as plain boxes rather than as plots, so that they follow the slider at no cost.
+Drawn as plain boxes rather than as plots, and told as HTML, so that they follow the slider at no cost.
 """
 
 from __future__ import annotations
@@ -8,7 +8,6 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 
-import dash_mantine_components as dmc
 from dash import html
 
 from bi2scope.dashboard.components import Part, Parts, aria
@@ -69,19 +68,16 @@ def percent(share: float) -> str:
 
 def control_fact(control: ControlLinks) -> html.Div:
     """The share of links that a control shows, too, explained on hover and focus."""
-    name = html.Span(f"Also in {control.name}", className="explained", tabIndex=0)
-    explained = dmc.Tooltip(name, label=FALSE_DISCOVERY, multiline=True, w=300, withArrow=True, events=EVENTS)
+    told = html.Span(FALSE_DISCOVERY, className="explanation", role="tooltip")
+    explained = html.Span([f"Also in {control.name}", told], className="explained", tabIndex=0)
     value = "–" if control.share is None else percent(control.share)
     detail = f"{control.n_links:,} of the control over {control.n_links_of_model:,} of the model"
     return fact(explained, value, detail)
 
 
-EVENTS = {"hover": True, "focus": True, "touch": True}
-
-
-def between_steps() -> dmc.Text:
+def between_steps() -> html.P:
     """Why no control is shown."""
-    return dmc.Text("Controls are counted at the slider's steps of the threshold only.", size="xs", c="dimmed")
+    return html.P("Controls are counted at the slider's steps of the threshold only.", className="left-note")
 
 
 def links_per_gene(profile: LinkProfile) -> html.Figure:

@@ -13,7 +13,7 @@ from dash import html
 
 from bi2scope.dashboard import ids
 from bi2scope.dashboard.address import Feature, TypeShown
-from bi2scope.dashboard.components import Parts, aria, busy, graph
+from bi2scope.dashboard.components import Parts, aria, graph
 from bi2scope.dashboard.controls import segments, truncated_note, type_options
 from bi2scope.dashboard.links import SIGNED, THREE, grid, near_columns, number, text
 from bi2scope.dashboard.nearest import Tss
@@ -102,15 +102,12 @@ def panel() -> Parts:
             "Comparing the cells; the first time takes some seconds.", id=ids.DIFFERENCE_CAPTION, className="caption"
         ),
         html.Div(id=ids.DIFFERENCE_NOTICE),
-        busy(
-            html.Div(
-                [
-                    graph(ids.VOLCANO, "volcano", wheel=False, style={"height": 460}),
-                    graph(ids.BESIDE_OPEN, "attention-and-accessibility", wheel=False, style={"height": 460}),
-                ],
-                className="two-figures",
-            ),
-            ids.VOLCANO,
+        html.Div(
+            [
+                graph(ids.VOLCANO, "volcano", wheel=False, style={"height": 460}),
+                graph(ids.BESIDE_OPEN, "attention-and-accessibility", wheel=False, style={"height": 460}),
+            ],
+            className="two-figures",
         ),
         html.Section(
             [html.H3("Most different first"), grid(ids.DIFFERENCE_TABLE, columns("peaks"))],

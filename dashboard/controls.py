@@ -149,7 +149,7 @@ def cut_controls(dataset: DatasetInfo, cut: Cut) -> html.Div:
             head_control(dataset, cut),
             dcc.Store(id=ids.CUT, data=data),
             dcc.Store(id=ids.CUT_SETTLED, data=data),
-            *[dcc.Store(id=each, data=data) for each in (*ids.CUT_OF.values(), *ids.SETTLED_OF.values())],
+            *[dcc.Store(id=each, data=data) for each in (ids.CUT_OF_LOCUS, *ids.SETTLED_OF.values())],
             html.Section(id=ids.LEFT_OF_CELL, className="left", **aria(label="What this cut leaves in the cell")),
             html.Section(id=ids.LEFT_OF_TYPE, className="left", **aria(label="What this cut leaves in the cell type")),
         ],
@@ -196,10 +196,9 @@ def csv_link(text: str, name: str | None = None, href: str = "") -> html.A:
     return html.A(text, href=href, download="", className="csv-link", **given)
 
 
-def truncated_note(k_max: int) -> dmc.Text:
+def truncated_note(k_max: int) -> html.P:
     """What is missing when rows were cut at k_max and the question asks beyond."""
-    return dmc.Text(
+    return html.P(
         f"Cut at k_max: only the {k_max} best links of each gene were stored; some that would survive are missing.",
-        size="xs",
         className="truncated",
     )

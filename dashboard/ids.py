@@ -18,6 +18,7 @@ HELP = "help"
 HELP_BUTTON = "help-button"
 STORE = "store"
 ZOOMED = "zoomed"
+OPENED = "opened"
 ORIGIN = "origin"
 
 # the two cuts, shared by all views
@@ -30,8 +31,8 @@ LAYER = "layer"
 HEAD = "head"
 CUT = "cut"
 CUT_SETTLED = "cut-settled"
-CUT_OF = {view: f"cut-{view}" for view in ("cell", "locus")}
-SETTLED_OF = {view: f"cut-settled-{view}" for view in ("cell", "celltype", "tf")}
+CUT_OF_LOCUS = "cut-locus"
+SETTLED_OF = {view: f"cut-settled-{view}" for view in ("celltype", "tf")}
 LEFT_OF_CELL = "left-of-cell"
 LEFT_OF_TYPE = "left-of-type"
 
@@ -53,9 +54,8 @@ OTHER = "other-cell"
 OTHER_BOX = "other-cell-box"
 HEATMAP_NOTICE = "heatmap-notice"
 HEATMAP_CAPTION = "heatmap-caption"
-BINS = "bins"
-DRAWN = "drawn"
-WINDOW = "window"
+MAP_WANTED = "map-wanted"
+CELL_SEEN = "cell-seen"
 TOOLTIP = "heatmap-tooltip"
 LINKS = "links"
 LINK_COLUMNS = "link-columns"
@@ -189,3 +189,4 @@ CHOSEN_FILE = "chosen-file"
 SIDES = {view: f"side-{view}" for view in ("overview", "cell", "locus", "celltype", "tf")}
 CUT_CONTROLS = "cut-controls"
 PANELS = {view: f"panel-{view}" for view in ("overview", "cell", "locus", "celltype", "tf")}
+TAB_PANELS = {view: f"{VIEW}-panel-{view}" for view in PANELS}

@@ -14,7 +14,7 @@ from bi2scope.dashboard.address import Shown, gene_links_file, gene_peaks_file, 
 from bi2scope.dashboard.arcs import MOST_LISTED, Arc, Arcs, Place, Sight
 from bi2scope.dashboard.cell import cell_options
 from bi2scope.dashboard.client import Cut, quoted
-from bi2scope.dashboard.components import Parts, aria, busy, graph, with_files
+from bi2scope.dashboard.components import Parts, aria, graph, with_files
 from bi2scope.dashboard.controls import QUANTITY_LABELS, csv_link, segments, truncated_note
 from bi2scope.dashboard.figures.locus import QUANTITIES, height_title
 from bi2scope.dashboard.figures.style import graph_config
@@ -144,7 +144,7 @@ def panel(shown: Shown) -> Parts:
         html.Div(id=ids.LOCUS_NOTICE),
         html.Div(
             [
-                busy(graph(ids.LOCUS_FIGURE, "genome-track", clear_on_unhover=True), ids.LOCUS_PAYLOAD, "data"),
+                graph(ids.LOCUS_FIGURE, "genome-track", clear_on_unhover=True),
                 dcc.Tooltip(id=ids.LOCUS_TOOLTIP, className="tip"),
             ],
             id=ids.LOCUS_KEYS,

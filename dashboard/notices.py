@@ -76,16 +76,19 @@ def or_instead(*instead: Any) -> Callable[[Answer], Answer]:
 
 def unexpected(error: Exception) -> None:
     """Log an error that no callback took care of, and say on the screen that there was one."""
+    set_props(ids.ALARM, {"children": notice(told(error), closable=True)})
+
+
+def told(error: Exception) -> ClientError:
+    """What the screen says of an error, which the log is told too; of a defect the log has the details."""
     if isinstance(error, ClientError):
         log.warning("%s", error.message)
-        set_props(ids.ALARM, {"children": notice(error, closable=True)})
-        return
-    log.error("A callback of the dashboard failed", exc_info=error)
-    message = ClientError(
+        return error
+    log.error("The dashboard failed", exc_info=error)
+    return ClientError(
         f"The dashboard itself failed ({type(error).__name__}).",
         "This is a defect of bi2scope; the log of the service has the details. Reload the page to go on.",
     )
-    set_props(ids.ALARM, {"children": notice(message, closable=True)})
 
 
 def unreachable_page(error: ClientError) -> html.Main:

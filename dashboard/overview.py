@@ -9,7 +9,7 @@ import dash_mantine_components as dmc
 from dash import html
 
 from bi2scope.dashboard import chosen, ids
-from bi2scope.dashboard.components import Part, Parts, aria, busy, candidates_text, graph
+from bi2scope.dashboard.components import Part, Parts, aria, candidates_text, graph
 from bi2scope.dashboard.figures.training import HEIGHT
 from bi2scope.server.wire import ControlReport, DatasetInfo, Metrics, OwnPairs, TrainingReport
 
@@ -54,18 +54,15 @@ def panel(dataset: DatasetInfo, by: str = "type") -> Parts:
                 html.Section(
                     [
                         html.Div([html.H2("Cells"), colour_control(by)], className="table-head"),
-                        busy(
-                            graph(
-                                ids.OVERVIEW_EMBEDDING,
-                                "cells",
-                                wheel=False,
-                                choose=True,
-                                style={"height": EMBEDDING_HEIGHT},
-                            ),
+                        graph(
                             ids.OVERVIEW_EMBEDDING,
+                            "cells",
+                            wheel=False,
+                            choose=True,
+                            style={"height": EMBEDDING_HEIGHT},
                         ),
                         html.P(id=ids.EMBEDDING_METHOD, className="caption"),
-                        busy(chosen.box(), ids.CHOSEN_TABLE, "rowData"),
+                        chosen.box(),
                     ]
                 ),
                 html.Div(

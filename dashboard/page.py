@@ -92,36 +92,20 @@ class Offered:
 
 def page(dataset: DatasetInfo, offered: Offered, shown: Shown, settings: Settings) -> dmc.AppShell:
     """The whole page for a data set, showing what the address asks for."""
-    types, cells = dataset.cell_types, offered.cells
+    types = dataset.cell_types
     problems = [
         *shown.problems,
         *missing(shown, [kind.name for kind in types], dataset.k_max),
         *missing_track(shown, [track.track_id for track in offered.tracks]),
     ]
-    known = [name for name in shown.cell_types if any(kind.name == name for kind in types)]
-    chosen = shown.cell or next((one.cell_id for one in cells), None)
-    first_type = known[0] if known else next((kind.name for kind in types), None)
-    sides: dict[View, Parts] = {
-        "overview": [],
-        "cell": cell.side(types, cells, chosen, shown.only),
-        "locus": locus.side(types, shown, cells),
-        "celltype": celltype.side(dataset, known or celltype.default_types(types), shown),
-        "tf": tf.side(
-            types, first_type, shown.definition, tf.track_control(offered.tracks, shown.tf), settings.max_bed_bytes
-        ),
-    }
-    panels: dict[View, Parts] = {
-        "overview": overview.panel(dataset, shown.by),
-        "cell": cell.panel(shown.colour, shown.beside, shown.other, shown.link),
-        "locus": locus.panel(shown),
-        "celltype": celltype.panel(shown),
-        "tf": tf.panel(shown.tf),
-    }
+    parts = view_parts(shown.view, dataset, offered, shown, settings)
+    sides, panels = ({view: found if view == shown.view else [] for view in VIEWS} for found in parts)
     return dmc.AppShell(
         [
             html.A("Skip to the content", href="#content", className="skip"),
             keys_list(),
             origin(dataset),
+            dcc.Store(id=ids.OPENED),
             dcc.Store(id=ids.ZOOMED, data={name: getattr(shown, name) for name in ("view", "window", "span", "lasso")}),
             dmc.AppShellHeader(header(dataset, shown.view, offered.stores)),
             dmc.AppShellNavbar(
@@ -155,6 +139,30 @@ def page(dataset: DatasetInfo, offered: Offered, shown: Shown, settings: Setting
     )
 
 
+def view_parts(
+    view: View, dataset: DatasetInfo, offered: Offered, shown: Shown, settings: Settings
+) -> tuple[Parts, Parts]:
+    """Controls and main part of one view. The page has those of the view in sight; others come when they are opened.
+
+    The browser looks at every component of the page on every change, so those that nobody sees slow the others down.
+    """
+    types, cells = dataset.cell_types, offered.cells
+    known = [name for name in shown.cell_types if any(kind.name == name for kind in types)]
+    if view == "overview":
+        return [], overview.panel(dataset, shown.by)
+    if view == "cell":
+        chosen = shown.cell or next((one.cell_id for one in cells), None)
+        main = cell.panel(shown.colour, shown.beside, shown.other, shown.link)
+        return cell.side(types, cells, chosen, shown.only), main
+    if view == "locus":
+        return locus.side(types, shown, cells), locus.panel(shown)
+    if view == "celltype":
+        return celltype.side(dataset, known or celltype.default_types(types), shown), celltype.panel(shown)
+    first_type = known[0] if known else next((kind.name for kind in types), None)
+    tracks = tf.track_control(offered.tracks, shown.tf)
+    return tf.side(types, first_type, shown.definition, tracks, settings.max_bed_bytes), tf.panel(shown.tf)
+
+
 def origin(dataset: DatasetInfo) -> html.Div:
     """What files that the browser makes say of themselves, and how it colours what they show."""
     lines = [
@@ -177,8 +185,13 @@ def navbar(view: View) -> dict[str, Any]:
 
 def tab_panel(view: View, children: Parts) -> html.Div:
     """What a tab of the header opens, under the name by which that tab calls it."""
-    name = f"{ids.VIEW}-panel-{view}"
-    return html.Div(children, id=name, className="part", role="tabpanel", **aria(labelledby=f"{ids.VIEW}-tab-{view}"))
+    return html.Div(
+        children,
+        id=ids.TAB_PANELS[view],
+        className="part",
+        role="tabpanel",
+        **aria(labelledby=f"{ids.VIEW}-tab-{view}"),
+    )
 
 
 def section(name: str, children: Parts, visible: bool) -> html.Div:

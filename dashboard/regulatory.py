@@ -11,7 +11,7 @@ from dash import dcc, html
 from bi2scope.dashboard import ids
 from bi2scope.dashboard.address import map_csv, strongest_file
 from bi2scope.dashboard.client import Cut, quoted
-from bi2scope.dashboard.components import Parts, aria, busy, graph
+from bi2scope.dashboard.components import Parts, aria, graph
 from bi2scope.dashboard.controls import csv_link
 from bi2scope.dashboard.figures.pairs import HEIGHT
 from bi2scope.dashboard.links import FOUR, SIGNED, THREE, WHOLE, grid, number, text
@@ -62,15 +62,12 @@ def panel() -> Parts:
         html.Div(id=ids.PAIRS_NOTICE),
         html.Div(
             [
-                busy(
-                    html.Div(
-                        [
-                            graph(ids.PAIRS_MAP, "regulatory-map", style={"height": HEIGHT}, clear_on_unhover=True),
-                            dcc.Tooltip(id=ids.PAIRS_TOOLTIP, className="tip"),
-                        ],
-                        className="figure-box",
-                    ),
-                    ids.PAIRS_MAP,
+                html.Div(
+                    [
+                        graph(ids.PAIRS_MAP, "regulatory-map", style={"height": HEIGHT}, clear_on_unhover=True),
+                        dcc.Tooltip(id=ids.PAIRS_TOOLTIP, className="tip"),
+                    ],
+                    className="figure-box",
                 ),
                 html.Section(
                     [html.H3("Linked in most cells first"), grid(ids.PAIRS_TABLE, COLUMNS)],

@@ -8,7 +8,7 @@ from dash import dcc, html
 
 from bi2scope.dashboard import ids
 from bi2scope.dashboard.client import Cut
-from bi2scope.dashboard.components import Parts, busy, graph
+from bi2scope.dashboard.components import Parts, graph
 from bi2scope.dashboard.figures.row import HEIGHT, kept
 from bi2scope.server.wire import LinkColumns, LinkTable
 
@@ -28,7 +28,7 @@ def row_part(link: str | None) -> html.Div:
                 className="caption",
             ),
             html.Div(id=ids.ROW_NOTICE),
-            html.Div(busy(drawn, ids.ROW), id=ids.ROW_BOX, style={"display": "none"}),
+            html.Div(drawn, id=ids.ROW_BOX, style={"display": "none"}),
         ],
         className="row-part",
     )

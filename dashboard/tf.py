@@ -15,7 +15,7 @@ from dash import dcc, html
 from bi2scope.dashboard import ids, tf_matrix
 from bi2scope.dashboard.address import DROPPED, TfShown, TfTab
 from bi2scope.dashboard.client import ClientError
-from bi2scope.dashboard.components import Part, Parts, aria, busy, graph
+from bi2scope.dashboard.components import Part, Parts, aria, graph
 from bi2scope.dashboard.controls import QUANTITIES, definition_control
 from bi2scope.dashboard.figures.style import SCHEMES, Scheme
 from bi2scope.dashboard.figures.tracks import Track, height_of
@@ -139,7 +139,7 @@ def panel(shown: TfShown) -> Parts:
                         awaiting(),
                         html.Div(
                             [
-                                busy(html.P(id=ids.TF_SUMMARY, className="caption"), ids.TF_SUMMARY, "children"),
+                                html.P(id=ids.TF_SUMMARY, className="caption"),
                                 html.Div(id=ids.TF_WORDS, className="verdict", **aria(live="polite")),
                             ],
                             className="with-track",
@@ -169,14 +169,14 @@ def tracks_panel() -> Parts:
     """The paper's figure: binding above, cumulative scores below, one axis."""
     drawn = graph(ids.TF_TRACKS, "tf-binding", style={"height": height_of(2, HEIGHT)})
     save = dmc.Button("Download both tracks CSV", id=ids.TF_SAVE, color="#1864ab")
-    return [html.Div([busy(drawn, ids.TF_TRACKS), html.Div(save)], className="with-track part")]
+    return [html.Div([drawn, html.Div(save)], className="with-track part")]
 
 
 def scatter_panel() -> Parts:
     """Score against signal, peak by peak."""
     drawn = graph(ids.TF_SCATTER, "tf-scatter", wheel=False)
     caption = html.P(id=ids.TF_SCATTER_CAPTION, className="caption")
-    return [html.Div([busy(drawn, ids.TF_SCATTER), caption], className="with-track part")]
+    return [html.Div([drawn, caption], className="with-track part")]
 
 
 def measures_panel() -> Parts:
@@ -184,7 +184,7 @@ def measures_panel() -> Parts:
     return [
         html.Div(
             [
-                busy(graph(ids.TF_FOREST, "tf-measures", wheel=False), ids.TF_FOREST),
+                graph(ids.TF_FOREST, "tf-measures", wheel=False),
                 html.Div(id=ids.TF_MEASURES, className="measures-box", role="region", tabIndex="0",
                          **aria(label="Measures")),
             ],

@@ -12,7 +12,7 @@ from dash import dcc, html
 
 from bi2scope.dashboard import ids
 from bi2scope.dashboard.address import MatrixMeasure
-from bi2scope.dashboard.components import Part, Parts, aria, busy, graph
+from bi2scope.dashboard.components import Part, Parts, aria, graph
 from bi2scope.dashboard.controls import DEFINITION_LABELS
 from bi2scope.dashboard.links import GRID_OPTIONS, THREE, WHOLE, grid, number, text
 from bi2scope.dashboard.measures import LEVEL, MEANINGS
@@ -139,7 +139,7 @@ def panel(measure: MatrixMeasure) -> Parts:
         html.P(id=ids.TF_MATRIX_CAPTION, className="caption", **aria(live="polite")),
         html.Div(id=ids.TF_MATRIX_NOTICE),
         html.Div(
-            busy(graph(ids.TF_MATRIX, "tf-matrix", wheel=False), ids.TF_MATRIX),
+            graph(ids.TF_MATRIX, "tf-matrix", wheel=False),
             className="matrix-box", tabIndex="0", role="region",
             **aria(label="Types by tracks, as a figure; the table below holds the same numbers."),
         ),

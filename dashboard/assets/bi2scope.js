@@ -1,4 +1,4 @@
-/* What the page does without asking the service: coalesce moves, fill the tooltip and the table. */
+/* What the page does without asking the service: coalesce moves, fill the table. */
 (function () {
   "use strict";
   const dash = (window.dash_clientside = window.dash_clientside || {});
@@ -27,9 +27,6 @@
   const element = (type, children, props) => ({
     namespace: "dash_html_components", type: type, props: Object.assign({ children: children }, props || {}),
   });
-
-  const whole = (value) => value.toLocaleString("en-US");
-  const signed = (value) => (value > 0 ? "+" : value < 0 ? "−" : "") + whole(Math.abs(value));
 
   /* From the ranges that a relayout event reports on one axis to whole positions; undefined when it reports none. */
   function positions(event, axis) {
@@ -63,19 +60,8 @@
     tell();
   }
 
-  const reads = new WeakMap();  /* by what the tooltip was given of a map: its bins, and the link at each of their places */
-  function linkAt(data, x, y) {
-    if (!reads.has(data)) {
-      const read = JSON.parse(data.json);
-      reads.set(data, { read: read, found: new Map(read.bins.row.map((row, i) => [row * data.columns + read.bins.column[i], i])) });
-    }
-    const row = Math.round((y - data.y0) / data.dy), column = Math.round((x - data.x0) / data.dx);
-    const { read, found } = reads.get(data), at = found.get(row * data.columns + column);
-    return at === undefined ? undefined : { at: at, read: read };
-  }
-
   /* Of a move of the sliders only the view in sight is told, by a cut of its own; another one when it comes in sight. */
-  const LISTENERS = ["cut-cell", "cut-locus", "cut-settled-cell", "cut-settled-celltype", "cut-settled-tf"];
+  const LISTENERS = ["cut-locus", "cut-settled-celltype", "cut-settled-tf"];
   const latest = { cut: null, "cut-settled": null }, told = {};
 
   function tell(kind, data) {
@@ -98,10 +84,11 @@
   }
 
   dash.bi2scope = {
-    linkAt: linkAt,
+    positions: positions,
 
     open: function () {
       watchScheme();
+      dash.bi2scope.opened(window.location.search);
       return { query: window.location.search, at: Date.now() };
     },
 
@@ -118,55 +105,36 @@
 
     cut: function (threshold, topK, on, layer, head, current) {
       const data = { threshold: threshold, top_k: on ? topK : null, layer: Number(layer), head: Number(head) };
-      if (same(data, current)) {
-        forget("cut");
-        if (!same(data, latest.cut)) opened(data);
-      } else {
-        throttled("cut", 60, function () {
-          dash.set_props("cut", { data: data });
-          tell("cut", data);
-        });
-      }
+      if (same(data, current) && !same(data, latest.cut)) opened(data);
+      latest.cut = data;
+      dash.bi2scope.moveMap(data);
+      if (document.body.dataset.view === "locus") throttled("cut", 60, () => pass("cut"));
       settled("cut-settled", 260, function () {
+        if (!same(data, current)) dash.set_props("cut", { data: data });
         if (same(data, latest["cut-settled"])) return;
         dash.set_props("cut-settled", { data: data });
         tell("cut-settled", data);
       });
     },
 
+    cutNow: () => latest.cut,
+
     /* Have the view in sight ask for everything once more. */
     askAgain: function (data) {
       Object.keys(told).forEach((id) => delete told[id]);
       for (const kind of ["cut", "cut-settled"]) tell(kind, Object.assign({}, data));
+      dash.bi2scope.mapAgain();
     },
 
     show: function (view) {
       const views = ["overview", "cell", "locus", "celltype", "tf"];
       document.body.dataset.view = view;
+      dash.bi2scope.mount(view);
       pass("cut");
       pass("cut-settled");
       const styles = views.map((name) => ({ display: name === view ? "flex" : "none" }));
       const navbar = { width: 292, breakpoint: "sm", collapsed: { desktop: view === "overview", mobile: false } };
       return [...styles, ...styles, navbar];
-    },
-
-    mapWindow: function (event) {
-      const by = dash.callback_context.triggered_id;
-      forget("map-window");
-      if (by && by !== "heatmap") {
-        dash.bi2scope.zoomed("window", null);
-        return null;
-      }
-      if (!event) return dash.no_update;
-      const across = positions(event, "xaxis"), down = positions(event, "yaxis");
-      if (across === undefined && down === undefined) return dash.no_update;
-      throttled("map-window", 90, function () {
-        const x = shown("heatmap", "xaxis"), y = shown("heatmap", "yaxis");
-        if (!x || !y) return;
-        const data = { gene_start: y[0], gene_stop: y[1], peak_start: x[0], peak_stop: x[1] };
-        dash.bi2scope.whenAnswered("window", data);
-      });
-      return dash.no_update;
     },
 
     trackWindow: function (event, id) {
@@ -177,33 +145,6 @@
         if (x) dash.bi2scope.whenAnswered(store, x);
       });
       return dash.no_update;
-    },
-
-    tooltip: function (hover, data) {
-      const point = hover && hover.points && hover.points[0];
-      const own = point && data && data.maps[point.curveNumber], link = own ? linkAt(own, point.x, point.y) : undefined;
-      if (link === undefined) return [false, dash.no_update, dash.no_update, dash.no_update];
-      const at = link.at, read = link.read, b = read.bins, mean = b.mean_score !== undefined;
-      const line = (name, value) => element("Tr", [element("Td", name), element("Td", value)]);
-      const head = read.gene_names[b.gene[at] - own.gene_start] + " – " + read.peak_names[b.peak[at] - own.peak_start];
-      const count = (mean ? b.n_pairs : b.n_links)[at], noun = mean ? " pairs here" : " links here";
-      const many = count > 1 ? [element("Div", "best of " + whole(count) + noun)] : [];
-      const rows = mean ? [
-        line("Distance to TSS", signed(b.distance_to_tss[at]) + " bp"),
-        line("Mean score", b.mean_score[at].toFixed(4)),
-        line("Mean weight", b.mean_weight[at].toFixed(4)),
-        line("Cells with the link", whole(b.n_cells[at]) + " of " + whole(b.n_both[at]) + " with both"),
-      ] : [
-        line("Distance to TSS", signed(b.distance_to_tss[at]) + " bp"),
-        line("Score", b.score[at].toFixed(4)),
-        line("Logit", b.logit[at].toFixed(3)),
-        line("Rank", whole(b.rank[at])),
-        line("Weight", b.weight[at].toFixed(4)),
-      ];
-      const table = element("Table", element("Tbody", rows));
-      const box = document.getElementById("heatmap").getBoundingClientRect();
-      const side = point.bbox.x0 > box.width / 2 ? "left" : "right";
-      return [true, point.bbox, side, element("Div", [element("B", head), table, ...many])];
     },
 
     showOther: (beside) => ({ display: beside === "cell" ? "block" : "none" }),
@@ -219,8 +160,7 @@
 
     openCell: function (clicked) {
       if (!clicked) return [dash.no_update, dash.no_update, dash.no_update];
-      const cell = clicked.points[0].customdata;
-      return [cell, [{ value: cell, label: cell }], "cell"];
+      return dash.bi2scope.toCell(clicked.points[0].customdata);
     },
   };
 })();

@@ -4,14 +4,31 @@
   const page = window.dash_clientside.bi2scope;
   page.rowsOf = page.rowsOf || {};
 
+  const whole = (value) => value.toLocaleString("en-US");
+  const signed = (value) => (value > 0 ? "+" : value < 0 ? "−" : "") + whole(Math.abs(value));
+
+  const reads = new WeakMap();  /* by what the tooltip was given of a map: its bins and names */
+  function readOf(data) {
+    if (!reads.has(data)) reads.set(data, JSON.parse(data.json));
+    return reads.get(data);
+  }
+
+  function linkAt(data, x, y) {
+    const row = Math.round((y - data.y0) / data.dy), column = Math.round((x - data.x0) / data.dx), read = readOf(data);
+    const at = read.bins.row.findIndex((each, i) => each === row && read.bins.column[i] === column);
+    return at < 0 ? undefined : { at: at, read: read };
+  }
+
+  page.readOf = readOf;
+
   const COLUMNS = ["n_links", "distance_to_tss", "logit", "score", "rank", "weight"];
   const OF_TYPE = { n_links: "n_pairs", score: "mean_score", weight: "mean_weight" };
 
   /* Every dot of the maps with its best link; of a type's mean, with its best pair. */
   page.rowsOf.heatmap = function () {
-    const maps = window.dash_component_api.getLayout("bins").props.data.maps, first = maps[0];
+    const maps = page.bins.maps, first = maps[0];
     const rows = maps.flatMap(function (data) {
-      const read = JSON.parse(data.json), bins = read.bins, mean = bins.mean_score !== undefined;
+      const read = page.readOf(data), bins = read.bins, mean = bins.mean_score !== undefined;
       const whose = [data.title, mean ? "" : data.cell, data.cell_type];
       const column = (name) => bins[mean ? OF_TYPE[name] || name : name];
       return bins.gene.map((gene, i) => [
@@ -42,7 +59,7 @@
 
   /* Where a link lies on the axes of the map; null when the window does not name its gene or its peak. */
   function placeOf(link, data) {
-    const read = JSON.parse(data.json);
+    const read = page.readOf(data);
     const gene = read.gene_names.indexOf(link.gene), peak = read.peak_names.indexOf(link.peak);
     return gene < 0 || peak < 0 ? null : { gene: gene + data.gene_start, peak: peak + data.peak_start };
   }
@@ -67,30 +84,75 @@
     });
   }
 
-  page.chooseLink = function (clicked, rows, data, chosen) {
-    const by = window.dash_clientside.callback_context.triggered_id, none = window.dash_clientside.no_update;
-    if (by === "links") {
-      if (!rows || !rows.length) return none;
-      const link = { gene: rows[0].gene_name, peak: rows[0].peak };
-      if (same(link, chosen)) return none;
-      zoomTo(link, data);
-      return link;
-    }
-    const point = clicked && clicked.points && clicked.points[0], own = point && data && data.maps[point.curveNumber];
-    const found = own ? page.linkAt(own, point.x, point.y) : undefined;
-    if (found === undefined) return none;
-    const bins = found.read.bins, link = {
-      gene: found.read.gene_names[bins.gene[found.at] - own.gene_start],
-      peak: found.read.peak_names[bins.peak[found.at] - own.peak_start],
-    };
-    selectRow(link);
+  page.chooseLink = function (rows, chosen) {
+    if (!rows || !rows.length) return window.dash_clientside.no_update;
+    const link = { gene: rows[0].gene_name, peak: rows[0].peak };
+    if (same(link, chosen)) return window.dash_clientside.no_update;
+    zoomTo(link, page.bins);
     return link;
   };
 
+  /* The map that a point of the plot belongs to, its best link there, and what that is called. */
+  function under(point) {
+    const own = point && page.bins && page.bins.maps[point.curveNumber], found = own ? linkAt(own, point.x, point.y) : undefined;
+    if (found === undefined) return undefined;
+    const { at, read } = found, bins = read.bins;
+    const link = { gene: read.gene_names[bins.gene[at] - own.gene_start], peak: read.peak_names[bins.peak[at] - own.peak_start] };
+    return { at, bins, link };
+  }
+
+  page.clickLink = function (point) {
+    const found = under(point);
+    if (!found) return;
+    selectRow(found.link);
+    window.dash_clientside.set_props("link-chosen", { data: found.link });
+  };
+
+  /* ---- the tooltip of the map ---- */
+
+  const tip = () => document.getElementById("heatmap-tooltip");
+
+  function tag(name, inside) {
+    const made = document.createElement(name);
+    made.append(...[].concat(inside));
+    return made;
+  }
+
+  page.hideTip = function () {
+    if (tip()) tip().hidden = true;
+  };
+
+  page.showTip = function (point) {
+    const found = under(point);
+    if (!found || !point.bbox) return page.hideTip();
+    const { at, bins: b, link } = found, mean = b.mean_score !== undefined;
+    const line = (name, value) => tag("tr", [tag("td", name), tag("td", value)]);
+    const count = (mean ? b.n_pairs : b.n_links)[at], noun = mean ? " pairs here" : " links here";
+    const rows = [line("Distance to TSS", signed(b.distance_to_tss[at]) + " bp"), ...(mean ? [
+      line("Mean score", b.mean_score[at].toFixed(4)),
+      line("Mean weight", b.mean_weight[at].toFixed(4)),
+      line("Cells with the link", whole(b.n_cells[at]) + " of " + whole(b.n_both[at]) + " with both"),
+    ] : [
+      line("Score", b.score[at].toFixed(4)),
+      line("Logit", b.logit[at].toFixed(3)),
+      line("Rank", whole(b.rank[at])),
+      line("Weight", b.weight[at].toFixed(4)),
+    ])];
+    const many = count > 1 ? [tag("div", "best of " + whole(count) + noun)] : [];
+    tip().replaceChildren(tag("b", link.gene + " – " + link.peak), tag("table", tag("tbody", rows)), ...many);
+    tip().hidden = false;
+    const box = document.getElementById("heatmap"), to = point.bbox, left = to.x0 > box.offsetWidth / 2;
+    const x = left ? to.x0 - tip().offsetWidth - 10 : to.x1 + 10, y = (to.y0 + to.y1 - tip().offsetHeight) / 2;
+    tip().style.transform = "translate(" + Math.round(x) + "px, " + Math.round(Math.max(0, y)) + "px)";
+  };
+
   /* A box around the chosen link on every map, drawn again whenever the figure is. */
-  page.markLink = function (chosen, _figure, data) {
+  let marked = null;
+
+  page.markLink = function (chosen) {
+    if (chosen !== undefined) marked = chosen;
     setTimeout(function () {
-      const plot = plotOf();
+      const plot = plotOf(), data = page.bins, chosen = marked;
       if (!plot || !plot.layout || !data) return;
       const others = (plot.layout.shapes || []).filter((shape) => shape.name !== "chosen");
       const place = chosen && placeOf(chosen, data.maps[0]);

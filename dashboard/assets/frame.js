@@ -23,6 +23,24 @@
     }).finally(() => { asked -= 1; });
   };
 
+  /* Ask the dashboard past Dash. What it refuses comes as a notice; when nothing answers, the page says so. */
+  page.ask = async function (address, signal) {
+    const store = new URLSearchParams(window.location.search).get("store");
+    const headers = store ? { "X-Bi2scope-Store": encodeURIComponent(store) } : {};
+    let answer;
+    try {
+      answer = await plainFetch(address, { headers: headers, signal: signal });
+    } catch (error) {
+      if (error.name === "AbortError") throw error;
+      lost();
+      throw Object.assign(new Error(error.message), { name: "Unanswered" });
+    }
+    if (answer.ok) return answer.json();
+    const props = { title: "The service answered with status " + answer.status + ".", children: "Try again in a moment.",
+      color: "red", variant: "light", className: "notice" };
+    return { notice: { namespace: "dash_mantine_components", type: "Alert", props: props } };
+  };
+
   /* Set the data of a store once no question is under way, and after 400 ms in any case; of values that come faster
      than answers the last one counts. */
   const waiting = {};
@@ -59,6 +77,7 @@
   function back() {
     away = null;
     banner("");
+    wanted.clear();
     if (!element("cut-controls")) return set("boot", { data: Date.now() });
     if (!state) return;
     page.askAgain(state.cut);
@@ -70,6 +89,39 @@
     box.textContent = text;
     box.hidden = !text;
   }
+
+  /* ---- views: each is fetched when it is first opened ---- */
+
+  const wanted = new Set();
+  let openedWith = "";  /* the address that the page opened with */
+  let fresh = true;  /* the page comes with the view that its address asks for */
+  page.opened = function (query) {
+    openedWith = query;
+    fresh = true;
+    wanted.clear();
+  };
+  page.mounted = (view) => Boolean(element("view-panel-" + view) && element("view-panel-" + view).childElementCount);
+
+  page.mount = function (view, query) {
+    const known = fresh || page.mounted(view) || wanted.has(view);
+    fresh = false;
+    wanted.add(view);
+    if (known) return;
+    set("opened", { data: { view: view, query: query || openedWith } });
+  };
+
+  /* Show a view as an address has it; for views that were not opened before. */
+  page.openView = function (view, query) {
+    page.mount(view, query);
+    set("view", { value: view });
+  };
+
+  /* What opens a cell: its control's value and choice, and the view. */
+  page.toCell = function (cell) {
+    if (page.mounted("cell")) return [cell, [{ value: cell, label: cell }], "cell"];
+    page.openView("cell", "?view=cell&cell=" + encodeURIComponent(cell));
+    return [dash.no_update, dash.no_update, dash.no_update];
+  };
 
   /* ---- the address: everything that is shown, and the history of it ---- */
 
@@ -105,9 +157,10 @@
   }
 
   page.writeAddress = function (
-    view, cell, cut, types, definition, tf, locus, colouring, filter, kinds, beside, other, link, by, opened
+    view, cut, cell_, types, definition, tf, locus, colouring, filter, kinds, beside, other, link, by, opened
   ) {
     if (!view || !cut) return dash.no_update;
+    const cell = cell_ || (page.mounted("cell") ? null : new URLSearchParams(openedWith).get("cell"));
     const gene = (of) => of && of.gene;
     const part = (of) => of && of.part;
     const moved = state && (state.view !== view || state.cell !== cell || gene(state.locus) !== gene(locus) ||
@@ -151,7 +204,7 @@
     const given = new URLSearchParams(text), now = new URLSearchParams(query(state));
     if ((given.get("store") || "") !== (now.get("store") || "")) return false;
     const view = given.get("view");
-    if (!view || !element("panel-" + view)) return false;
+    if (!view || !page.mounted(view)) return false;
     restoring = Date.now() + 1500;
     const changed = (name) => given.getAll(name).join("\n") !== now.getAll(name).join("\n");
     if (changed("threshold")) set("threshold", { value: Number(given.get("threshold")) });
@@ -162,7 +215,7 @@
     for (const name of ["layer", "head"]) if (changed(name)) set(name, { value: given.get(name) || "0" });
     if (view === "locus") return page.locusRestore(given) && shown(view);
     const cell = given.get("cell");
-    if (cell && changed("cell")) set("cell", { value: cell, data: [{ value: cell, label: cell }] });
+    if (cell && changed("cell") && page.mounted("cell")) set("cell", { value: cell, data: [{ value: cell, label: cell }] });
     if (view === "cell") {
       if ((given.get("colour") || "score") !== state.colouring) set("colouring", { value: given.get("colour") || "score" });
       const other = given.get("other"), beside = given.get("beside") || "alone";
@@ -195,8 +248,9 @@
 
   window.addEventListener("popstate", function () {
     clearTimeout(writing);
-    if (!restore(window.location.search))
-      set("address", { data: { query: window.location.search, at: Date.now() } });
+    if (restore(window.location.search)) return;
+    page.opened(window.location.search);
+    set("address", { data: { query: window.location.search, at: Date.now() } });
   });
 
   /* Show a window of a figure, or all of it, once the figure is there. */
@@ -291,14 +345,16 @@
     return thumb ? Number(thumb.getAttribute("aria-valuemax")) : 10;
   }
 
+  const cutNow = () => page.cutNow() || state.cut;
+
   function stepThreshold(by) {
-    set("threshold", { value: clamp(Math.round(100 * (state.cut.threshold + by)) / 100, 0.5, 1) });
+    set("threshold", { value: clamp(Math.round(100 * (cutNow().threshold + by)) / 100, 0.5, 1) });
   }
 
   /* One by one up to 20, by fives beyond. */
   function stepK(up) {
-    if (state.cut.top_k === null) return;
-    const k = state.cut.top_k;
+    if (cutNow().top_k === null) return;
+    const k = cutNow().top_k;
     const next = up ? (k < 20 ? k + 1 : 5 * Math.floor(k / 5) + 5) : k <= 20 ? k - 1 : 5 * Math.ceil(k / 5) - 5;
     set("top-k", { value: clamp(next, 1, mostK()) });
   }

@@ -20,6 +20,7 @@
     if (gene) query.set("gene", gene);
     if (place) query.set("region", place);
     if (kind) query.append("cell_type", kind);
+    if (!own.mounted("locus")) return own.openView("locus", "?view=locus&" + query);
     own.locusRestore(query);
     if (gene) set("locus-find", { data: [{ value: "gene:" + gene, label: name || gene }], value: "gene:" + gene });
     set("view", { value: "locus" });

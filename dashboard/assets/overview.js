@@ -50,7 +50,7 @@
 
     openFirst: function (clicks, cells) {
       if (!clicks || !cells || !cells.length) return [dash.no_update, dash.no_update, dash.no_update];
-      return [cells[0], [{ value: cells[0], label: cells[0] }], "cell"];
+      return own.toCell(cells[0]);
     },
 
     colourCellsBy: function (by) {

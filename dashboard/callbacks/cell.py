@@ -6,12 +6,11 @@ import asyncio
 from typing import Any
 
 from dash import Dash, Input, Output, State, ctx, no_update
+from dash.exceptions import PreventUpdate
 
 from bi2scope.dashboard import cell, ids, row
-from bi2scope.dashboard.address import links_csv
 from bi2scope.dashboard.callbacks.page import in_browser, require_view
 from bi2scope.dashboard.client import Client, Cut
-from bi2scope.dashboard.consequences import consequences
 from bi2scope.dashboard.controls import cut_of
 from bi2scope.dashboard.figures.embedding import embedding_figure, ring_patch
 from bi2scope.dashboard.figures.row import row_figure
@@ -88,38 +87,19 @@ def register_picking(app: Dash, client: Client, settings: Settings) -> None:
 
 
 def register_table(app: Dash, client: Client, settings: Settings) -> None:
-    """Numbers and download follow every move; the table follows once the slider rests."""
-
-    @app.callback(
-        Output(ids.CELL_TITLE, "children"),
-        Output(ids.CELL_NUMBERS, "children"),
-        Output(ids.LINKS_CSV, "href"),
-        Output(ids.LEFT_OF_CELL, "children"),
-        Input(ids.CELL, "value"),
-        Input(ids.CUT_OF["cell"], "data"),
-        Input(ids.VIEW, "value"),
-    )
-    @or_instead(None, None, "", None)
-    async def count(chosen: str | None, cut: dict[str, Any], view: str) -> Any:
-        require_view(view, "cell", chosen)
-        assert chosen is not None
-        profile, dataset = await asyncio.gather(client.cell_profile(chosen, cut_of(cut)), client.dataset())
-        address = links_csv(chosen, cut_of(cut), settings.public_api)
-        left = consequences(profile, dataset.k_max)
-        return cell.cell_title(profile), cell.cell_numbers(profile), address, left
+    """The table follows once the slider rests."""
 
     @app.callback(
         Output(ids.LINK_COLUMNS, "data"),
         Output(ids.LINKS_NOTICE, "children"),
-        Input(ids.CELL, "value"),
-        Input(ids.SETTLED_OF["cell"], "data"),
-        Input(ids.VIEW, "value"),
+        Input(ids.CELL_SEEN, "data"),
+        prevent_initial_call=True,
     )
     @or_instead(None, None)
-    async def list_links(chosen: str | None, cut: dict[str, Any], view: str) -> Any:
-        require_view(view, "cell", chosen)
-        assert chosen is not None
-        table = await client.links(chosen, cut_of(cut), limit=settings.table_rows)
+    async def list_links(seen: dict[str, Any] | None) -> Any:
+        if seen is None:
+            raise PreventUpdate
+        table = await client.links(seen["cell"], cut_of(seen["cut"]), limit=settings.table_rows)
         return link_columns(table), cell.limited_note(table)
 
     in_browser(app, "rows", Output(ids.LINKS, "rowData"), Input(ids.LINK_COLUMNS, "data"))
@@ -132,13 +112,11 @@ def register_row(app: Dash, client: Client) -> None:
         app,
         "chooseLink",
         Output(ids.LINK_CHOSEN, "data"),
-        Input(ids.HEATMAP, "clickData"),
         Input(ids.LINKS, "selectedRows"),
-        State(ids.BINS, "data"),
         State(ids.LINK_CHOSEN, "data"),
         prevent_initial_call=True,
     )
-    in_browser(app, "markLink", Input(ids.LINK_CHOSEN, "data"), Input(ids.HEATMAP, "figure"), Input(ids.BINS, "data"))
+    in_browser(app, "markLink", Input(ids.LINK_CHOSEN, "data"))
 
     @app.callback(
         Output(ids.ROW, "figure"),
@@ -146,19 +124,14 @@ def register_row(app: Dash, client: Client) -> None:
         Output(ids.ROW_BOX, "style"),
         Output(ids.ROW_NOTICE, "children"),
         Input(ids.LINK_CHOSEN, "data"),
-        Input(ids.CELL, "value"),
-        Input(ids.CUT_OF["cell"], "data"),
+        Input(ids.CELL_SEEN, "data"),
         Input(ids.SCHEME, "data"),
-        Input(ids.VIEW, "value"),
     )
     @or_notice(3)
-    async def draw_row(
-        link: dict[str, str] | None, chosen: str | None, cut_given: dict[str, Any], scheme: Scheme, view: str
-    ) -> Any:
-        require_view(view, "cell", chosen, link)
-        assert chosen is not None
-        assert link is not None
-        cut = cut_of(cut_given)
+    async def draw_row(link: dict[str, str] | None, seen: dict[str, Any] | None, scheme: Scheme) -> Any:
+        if not link or not seen:
+            raise PreventUpdate
+        chosen, cut = seen["cell"], cut_of(seen["cut"])
         table = await client.links(chosen, Cut(layer=cut.layer, head=cut.head), gene=link["gene"])
         links = row.of_one_gene(table, link["peak"])
         figure = row_figure(links, cut, link["peak"], scheme)

@@ -199,7 +199,7 @@ def register_figure(app: Dash, client: Client, settings: Settings) -> None:
         Input(ids.LOCUS_TFS, "value"),
         Input(ids.LOCUS_QUANTITY, "value"),
         Input(ids.LOCUS_HEIGHT, "value"),
-        Input(ids.CUT_OF["locus"], "data"),
+        Input(ids.CUT_OF_LOCUS, "data"),
         Input(ids.SCHEME, "data"),
         Input(ids.VIEW, "value"),
         State(ids.LOCUS_SHOWN, "data"),

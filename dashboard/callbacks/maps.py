@@ -1,4 +1,7 @@
-"""Callbacks of the cell view's maps: the cell's own, alone or beside others."""
+"""The cell view's maps: the cell's own, alone or beside others; and the callbacks of what is chosen above them.
+
+The maps are answered past Dash (:mod:`bi2scope.dashboard.routes`) and drawn by ``assets/map.js``.
+"""
 
 from __future__ import annotations
 
@@ -6,21 +9,16 @@ import asyncio
 from dataclasses import dataclass
 from typing import Any
 
-from dash import Dash, Input, Output, State, ctx
+from dash import Dash, Input, Output, State
 
 from bi2scope.dashboard import cell, comparison, ids
-from bi2scope.dashboard.callbacks.page import in_browser, require_view
-from bi2scope.dashboard.client import Client, ClientError, Cut, Sight, Window
+from bi2scope.dashboard.callbacks.page import in_browser
+from bi2scope.dashboard.client import Client, ClientError, Cut, Sight
 from bi2scope.dashboard.comparison import THRESHOLDS, Beside, Shown
-from bi2scope.dashboard.controls import cut_of
 from bi2scope.dashboard.figures.heatmap import Colouring, heatmap_figure, heatmap_patch
 from bi2scope.dashboard.figures.panels import panels_figure, panels_patch
-from bi2scope.dashboard.figures.style import Scheme
-from bi2scope.dashboard.notices import or_notice
+from bi2scope.dashboard.figures.style import Scheme, graph_config
 from bi2scope.dashboard.settings import Settings
-
-MOVED = (ids.CELL, ids.BESIDE, ids.OTHER)
-"""What brings other axes: the window of the axes before says nothing of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,27 +34,49 @@ class Asked:
 
 def register(app: Dash, client: Client, settings: Settings) -> None:
     """Add the callbacks to the app."""
-    register_map(app, client, settings)
     register_other(app, client, settings)
     in_browser(
         app,
-        "mapWindow",
-        Output(ids.WINDOW, "data"),
-        Input(ids.HEATMAP, "relayoutData"),
-        *(Input(name, "value") for name in MOVED),
-        prevent_initial_call=True,
-    )
-    in_browser(
-        app,
-        "tooltip",
-        Output(ids.TOOLTIP, "show"),
-        Output(ids.TOOLTIP, "bbox"),
-        Output(ids.TOOLTIP, "direction"),
-        Output(ids.TOOLTIP, "children"),
-        Input(ids.HEATMAP, "hoverData"),
-        State(ids.BINS, "data"),
+        "wantMap",
+        Output(ids.MAP_WANTED, "data"),
+        Input(ids.CELL, "value"),
+        Input(ids.COLOURING, "value"),
+        Input(ids.BESIDE, "value"),
+        Input(ids.OTHER, "value"),
+        Input(ids.SCHEME, "data"),
+        Input(ids.VIEW, "value"),
+        State(ids.CUT, "data"),
     )
     in_browser(app, "showOther", Output(ids.OTHER_BOX, "style"), Input(ids.BESIDE, "value"))
+
+
+async def map_answer(client: Client, asked: Asked, sight: Sight, scheme: Scheme, drawn: bool) -> dict[str, Any]:
+    """The maps as the page draws them.
+
+    Parameters
+    ----------
+    drawn
+        Whether the page shows the same maps already, at another cut or window: it is told only what changes.
+
+    Returns
+    -------
+    ``figure``, or the ``changes`` of the one that is drawn; ``bins``, what the tooltip reads, and from which the page
+    lays out the values of a single map; ``caption``.
+    """
+    if asked.beside == "alone":
+        heatmap, dataset = await asyncio.gather(client.heatmap(asked.cell_id, asked.cut, sight), client.dataset())
+        bins, caption = comparison.alone(heatmap, dataset.max_distance)
+        figure: Any = (
+            heatmap_patch(heatmap) if drawn else heatmap_figure(heatmap, scheme, asked.colouring, values=False)
+        )
+    else:
+        half = Sight(sight.width // 2, sight.height // 2, sight.window)
+        maps = await several(client, asked, half)
+        bins, caption = maps.bins, maps.caption
+        figure = panels_patch(maps.panels) if drawn else panels_figure(maps.panels, scheme)
+    told = figure.to_plotly_json()
+    drawing = {"changes": told["operations"]} if drawn else {"figure": told, "config": graph_config(wheel=True)}
+    return {"bins": bins, "caption": caption, **drawing}
 
 
 async def several(client: Client, asked: Asked, sight: Sight) -> Shown:
@@ -76,55 +96,6 @@ async def several(client: Client, asked: Asked, sight: Sight) -> Shown:
     own = await client.heatmap(asked.cell_id, asked.cut, sight)
     mean = await client.type_heatmap(own.cell_type, asked.cell_id, asked.cut, sight)
     return comparison.with_type(own, mean, asked.colouring)
-
-
-def register_map(app: Dash, client: Client, settings: Settings) -> None:
-    """The maps: drawn anew for other cells or another arrangement, patched for another cut or window of the same."""
-
-    @app.callback(
-        Output(ids.HEATMAP, "figure"),
-        Output(ids.BINS, "data"),
-        Output(ids.DRAWN, "data"),
-        Output(ids.HEATMAP_CAPTION, "children"),
-        Output(ids.HEATMAP_NOTICE, "children"),
-        Input(ids.CELL, "value"),
-        Input(ids.CUT_OF["cell"], "data"),
-        Input(ids.WINDOW, "data"),
-        Input(ids.COLOURING, "value"),
-        Input(ids.BESIDE, "value"),
-        Input(ids.OTHER, "value"),
-        Input(ids.SCHEME, "data"),
-        Input(ids.VIEW, "value"),
-        State(ids.DRAWN, "data"),
-    )
-    @or_notice(4)
-    async def draw_map(
-        chosen: str | None,
-        cut: dict[str, Any],
-        window: dict[str, int] | None,
-        colouring: Colouring,
-        beside: Beside,
-        other: str | None,
-        scheme: Scheme,
-        view: str,
-        drawn: list[str | None] | None,
-    ) -> Any:
-        require_view(view, "cell", chosen)
-        assert chosen is not None
-        shown = Window(**window) if window and ctx.triggered_id not in MOVED else None
-        columns, rows = settings.heatmap_columns, settings.heatmap_rows
-        now = [chosen, scheme, colouring, beside, other if beside == "cell" else None]
-        if beside == "alone":
-            heatmap, dataset = await asyncio.gather(
-                client.heatmap(chosen, cut_of(cut), Sight(columns, rows, shown)), client.dataset()
-            )
-            figure = heatmap_patch(heatmap, colouring) if drawn == now else heatmap_figure(heatmap, scheme, colouring)
-            bins, caption = comparison.alone(heatmap, dataset.max_distance)
-            return figure, bins, now, caption
-        asked = Asked(chosen, beside, other, cut_of(cut), colouring)
-        maps = await several(client, asked, Sight(columns // 2, rows // 2, shown))
-        figure = panels_patch(maps.panels) if drawn == now else panels_figure(maps.panels, scheme)
-        return figure, maps.bins, now, maps.caption
 
 
 def register_other(app: Dash, client: Client, settings: Settings) -> None:

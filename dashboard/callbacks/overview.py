@@ -172,6 +172,6 @@ def register_chosen(app: Dash, client: Client) -> None:
         "openRow",
         Input(ids.CHOSEN_TABLE, "cellClicked"),
         State(ids.CHOSEN_TABLE, "virtualRowData"),
-        State(ids.KIND, "value"),
+        State(ids.KIND, "value", allow_optional=True),
         prevent_initial_call=True,
     )

@@ -5,15 +5,22 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from dash import ClientsideFunction, Dash, Input, Output, State
+from dash import ClientsideFunction, Dash, Input, Output, State, no_update
 from dash.exceptions import PreventUpdate
 
 from bi2scope.dashboard import ids
 from bi2scope.dashboard.address import VIEWS, Shown
 from bi2scope.dashboard.client import Client, ClientError
 from bi2scope.dashboard.notices import unreachable_page
-from bi2scope.dashboard.page import Offered, page
+from bi2scope.dashboard.page import Offered, page, view_parts
 from bi2scope.dashboard.settings import Settings
+
+IN_ADDRESS = (
+    (ids.CELL, "value"), (ids.TYPES, "value"), (ids.DEFINITION, "value"), (ids.TF_SHOWN, "data"),
+    (ids.LOCUS_SHOWN, "data"), (ids.COLOURING, "value"), (ids.CELL_TYPE_FILTER, "value"), (ids.TYPE_STATE, "data"),
+    (ids.BESIDE, "value"), (ids.OTHER, "value"), (ids.LINK_CHOSEN, "data"), (ids.COLOUR_CELLS, "value"),
+)  # fmt: skip
+"""What the views put into the address; those that were not opened yet have nothing to put."""
 
 
 def in_browser(app: Dash, name: str, *wiring: Output | Input | State, **options: Any) -> None:
@@ -28,19 +35,36 @@ def require_view(view: str, mine: str, *chosen: object) -> None:
         raise PreventUpdate
 
 
+async def offers(client: Client, settings: Settings) -> Offered:
+    """What the page offers to choose from."""
+    first, held, tracks = await asyncio.gather(
+        client.cells(limit=settings.cells_listed), client.stores(), client.tracks()
+    )
+    return Offered(first.cells, held.stores, tracks.tracks)
+
+
 def register(app: Dash, client: Client, settings: Settings) -> None:
     """Add the callbacks to the app."""
 
     @app.callback(Output(ids.PAGE, "children"), Input(ids.ADDRESS, "data"), prevent_initial_call=True)
     async def open_page(address: dict[str, Any]) -> Any:
         try:
-            dataset, first, held, tracks = await asyncio.gather(
-                client.dataset(), client.cells(limit=settings.cells_listed), client.stores(), client.tracks()
-            )
+            dataset, offered = await asyncio.gather(client.dataset(), offers(client, settings))
         except ClientError as error:
             return unreachable_page(error)
-        offered = Offered(first.cells, held.stores, tracks.tracks)
         return page(dataset, offered, Shown.of_query(address["query"]), settings)
+
+    @app.callback(
+        *(Output(place[view], "children") for view in VIEWS for place in (ids.SIDES, ids.TAB_PANELS)),
+        Input(ids.OPENED, "data"),
+        prevent_initial_call=True,
+    )
+    async def open_view(opened: dict[str, Any]) -> Any:
+        """The parts of a view that is opened for the first time, as an address has it."""
+        dataset, offered = await asyncio.gather(client.dataset(), offers(client, settings))
+        shown = Shown.of_query(opened["query"])
+        found = view_parts(opened["view"], dataset, offered, shown, settings)
+        return tuple(part for view in VIEWS for part in (found if view == opened["view"] else (no_update, no_update)))
 
     in_browser(app, "open", Output(ids.ADDRESS, "data"), Input(ids.BOOT, "data"))
     in_browser(
@@ -101,19 +125,8 @@ def register_view(app: Dash) -> None:
         "writeAddress",
         Output(ids.ZOOMED, "data"),  # without an output, nothing would be called when the page opens
         Input(ids.VIEW, "value"),
-        Input(ids.CELL, "value"),
         Input(ids.CUT, "data"),
-        Input(ids.TYPES, "value"),
-        Input(ids.DEFINITION, "value"),
-        Input(ids.TF_SHOWN, "data"),
-        Input(ids.LOCUS_SHOWN, "data"),
-        Input(ids.COLOURING, "value"),
-        Input(ids.CELL_TYPE_FILTER, "value"),
-        Input(ids.TYPE_STATE, "data"),
-        Input(ids.BESIDE, "value"),
-        Input(ids.OTHER, "value"),
-        Input(ids.LINK_CHOSEN, "data"),
-        Input(ids.COLOUR_CELLS, "value"),
+        *(Input(*place, allow_optional=True) for place in IN_ADDRESS),
         State(ids.ZOOMED, "data"),
     )
 

@@ -210,7 +210,8 @@ def register_comparison(app: Dash, client: Client, settings: Settings) -> None:
 
 def register_chance(app: Dash, client: Client) -> None:
     """Ask for intervals and null models once nothing has moved for a while; the first answer was without them."""
-    in_browser(app, "tfIdle", Input(ids.TF_ASKED, "data"), Input(ids.CUT, "data"), prevent_initial_call=True)
+    asked_last = Input(ids.TF_ASKED, "data", allow_optional=True)
+    in_browser(app, "tfIdle", asked_last, Input(ids.CUT, "data"), prevent_initial_call=True)
 
     @app.callback(
         *(Output(*place, allow_duplicate=True) for place in MEASURED),

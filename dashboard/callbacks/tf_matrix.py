@@ -92,7 +92,8 @@ def register_table(app: Dash, client: Client, settings: Settings) -> None:
 
 def register_chance(app: Dash, client: Client) -> None:
     """What chance gives, once nothing has moved for a while."""
-    in_browser(app, "matrixIdle", Input(ids.TF_MATRIX_ASKED, "data"), Input(ids.CUT, "data"), prevent_initial_call=True)
+    asked_last = Input(ids.TF_MATRIX_ASKED, "data", allow_optional=True)
+    in_browser(app, "matrixIdle", asked_last, Input(ids.CUT, "data"), prevent_initial_call=True)
 
     @app.callback(
         *(Output(*place, allow_duplicate=True) for place in DRAWN),

@@ -135,8 +135,14 @@ def colour_range(heatmap: Heatmap, colouring: Colouring) -> tuple[float, float]:
     return quantity.low, max(float(highest), quantity.low + least)
 
 
-def heatmap_figure(heatmap: Heatmap, scheme: Scheme = "light", colouring: Colouring = "score") -> go.Figure:
-    """The map with its axes, colour bar and chromosomes; the view stays where the reader moved it within one cell."""
+def heatmap_figure(
+    heatmap: Heatmap, scheme: Scheme = "light", colouring: Colouring = "score", *, values: bool = True
+) -> go.Figure:
+    """The map with its axes, colour bar and chromosomes; the view stays where the reader moved it within one cell.
+
+    Without ``values`` the page lays them out from the bins that its tooltip reads: most bins are empty, and those that
+    are not take a tenth of the bytes.
+    """
     across, down = ticks_of(heatmap)
     across_title, down_title = titles_of(heatmap, across, down)
     colours, (low, high) = SCHEMES[scheme], colour_range(heatmap, colouring)
@@ -146,9 +152,11 @@ def heatmap_figure(heatmap: Heatmap, scheme: Scheme = "light", colouring: Colour
         "spikethickness": 1,
         "spikedash": "dot",
         "spikecolor": colours.muted,
+        "tickangle": 0,
+        "ticklabeloverflow": "allow",  # measuring each label would take as long as drawing the map
     }
     trace = go.Heatmap(
-        z=typed_array(raster(heatmap, colouring)),
+        **({"z": typed_array(raster(heatmap, colouring))} if values else {}),
         **placement(heatmap),
         zmin=low,
         zmax=high,
@@ -169,7 +177,6 @@ def heatmap_figure(heatmap: Heatmap, scheme: Scheme = "light", colouring: Colour
             **limits(heatmap.n_peaks),
             tickvals=across.positions,
             ticktext=across.texts,
-            tickangle=0,
             **spikes,
         ),
         yaxis=axis(
@@ -209,12 +216,11 @@ def colour_bar(quantity: Quantity, scheme: Scheme) -> dict[str, Any]:
     }
 
 
-def heatmap_patch(heatmap: Heatmap, colouring: Colouring = "score") -> Patch:
-    """What changes in the figure of the same cell when the cut or the window does."""
+def heatmap_patch(heatmap: Heatmap) -> Patch:
+    """What changes in the figure of the same cell when the cut or the window does, but for the values themselves."""
     across, down = ticks_of(heatmap)
     across_title, down_title = titles_of(heatmap, across, down)
     patch = Patch()
-    patch["data"][0]["z"] = typed_array(raster(heatmap, colouring))
     for key, value in placement(heatmap).items():
         patch["data"][0][key] = value
     for name, ticks, title in (("xaxis", across, across_title), ("yaxis", down, down_title)):

@@ -151,7 +151,14 @@ def panels_figure(panels: Panels, scheme: Scheme = "light") -> go.Figure:
 def axes_at(panels: Panels, place: Place, suffix: str, scheme: Scheme) -> dict[str, Any]:
     """The two axes of a panel; those of all panels move together."""
     across, down = ticks_at(panels, place)
-    shared = {"tickangle": 0, "showspikes": True, "spikemode": "across", "spikethickness": 1, "spikedash": "dot"}
+    shared = {
+        "tickangle": 0,
+        "ticklabeloverflow": "allow",
+        "showspikes": True,
+        "spikemode": "across",
+        "spikethickness": 1,
+        "spikedash": "dot",
+    }
     shared["spikecolor"] = SCHEMES[scheme].muted
     x_title, y_title = titles_at(panels, place, across, down)
     axes = {

@@ -15,7 +15,7 @@ from bi2scope.server.guards.refusals import Refusal
 LIGHT = tuple(f"{API}/v1/{name}" for name in ("health", "version", "metrics", "openapi.json", "docs"))
 """Addresses that are always answered: they tell of the service, and cost nothing."""
 
-CALLBACKS = "/_dash-update-component"
+CALLBACKS, SCREEN = "/_dash-update-component", "/screen/"
 """Where the screen's requests come in; all else outside the API is a file."""
 
 
@@ -69,7 +69,7 @@ class Crowding:
 
 def is_heavy(path: str) -> bool:
     """Whether a request may cost something."""
-    return path == CALLBACKS or (path.startswith(API) and not path.startswith(LIGHT))
+    return path == CALLBACKS or path.startswith(SCREEN) or (path.startswith(API) and not path.startswith(LIGHT))
 
 
 CROWDED = Refusal(

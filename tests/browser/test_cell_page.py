@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import re
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, quote, urlsplit
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Error, Page, expect
 
 from bi2scope.data.store.reader import StoreReader
 
@@ -201,20 +202,20 @@ def test_a_click_in_the_embedding_opens_the_cell(watched: Watched, reader: Store
     expect(page.locator("#cell-title h2")).to_have_text(name)
 
 
-def test_a_stale_answer_never_overwrites_a_newer_one(watched: Watched, reader: StoreReader) -> None:
+@pytest.mark.parametrize("part", ["map", "cell"])
+def test_a_stale_answer_never_overwrites_a_newer_one(watched: Watched, reader: StoreReader, part: str) -> None:
     page, first = watched.page, str(reader.cells.index[3])
     watched.open(f"?view=cell&cell={first}&threshold=0.5&k=5")
     page.wait_for_selector(DRAWN)
     held: list[Any] = []
 
     def delay(route: Any) -> None:
-        body = route.request.post_data or ""
-        if not held and '"output":"..cell-title' in body and '"threshold":0.51' in body:
+        if not held and "threshold=0.51" in route.request.url:
             held.append(route)  # answered only after the newer one
         else:
             route.continue_()
 
-    page.route("**/_dash-update-component*", delay)
+    page.route(f"**/screen/{part}?*", delay)
     press(page, "Score threshold", "ArrowRight", 1)
     for _ in range(120):
         page.wait_for_timeout(100)
@@ -224,9 +225,12 @@ def test_a_stale_answer_never_overwrites_a_newer_one(watched: Watched, reader: S
     press(page, "Score threshold", "ArrowRight", 30)
     served = watched.service(f"/cells/{first}/links", threshold=0.81, top_k=5).json()
     expect(page.locator("#n-links")).to_have_text(f"{served['n_links']:,}")
-    held[0].continue_()
+    expect(page.locator("#heatmap-caption")).to_contain_text(f"{served['n_links']:,} link")
+    with contextlib.suppress(Error):  # the page may have withdrawn its question by now
+        held[0].continue_()
     page.wait_for_timeout(800)
     assert shown_links(page) == served["n_links"]
+    expect(page.locator("#heatmap-caption")).to_contain_text(f"{served['n_links']:,} link")
 
 
 @pytest.mark.slow

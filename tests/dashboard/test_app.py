@@ -17,16 +17,13 @@ from wires import dataset
 
 import bi2scope.dashboard.callbacks.maps as map_callbacks
 from bi2scope.dashboard import ids
+from bi2scope.dashboard.address import VIEWS
 from bi2scope.dashboard.app import ASSETS, create_app
 from bi2scope.dashboard.client import Client
 from bi2scope.dashboard.settings import Settings
 from bi2scope.data.store.reader import StoreReader
 
 CUT = {"threshold": 0.6, "top_k": 5, "layer": 0, "head": 0}
-MAP = [f"{name}.{prop}" for name, prop in (
-    (ids.HEATMAP, "figure"), (ids.BINS, "data"), (ids.DRAWN, "data"), (ids.HEATMAP_CAPTION, "children"),
-    (ids.HEATMAP_NOTICE, "children"),
-)]  # fmt: skip
 TRACKS = [f"{name}.{prop}" for name, prop in (
     (ids.TRACKS, "figure"), (ids.TRACKS, "style"), (ids.TRACKS_DRAWN, "data"), (ids.TRACKS_CAPTION, "children"),
     (ids.PEAKS, "rowData"), (ids.PEAKS_TITLE, "children"), (ids.PEAKS_CSV, "children"),
@@ -34,18 +31,8 @@ TRACKS = [f"{name}.{prop}" for name, prop in (
 )]  # fmt: skip
 
 
-def draw_map(screen: FastAPI, cell: str | None, view: str = "cell", window: Any = None, drawn: Any = None) -> Any:
-    inputs = {
-        "cell.value": cell,
-        "cut-cell.data": CUT,
-        "window.data": window,
-        "colouring.value": "score",
-        "beside.value": "alone",
-        "other-cell.value": None,
-        "scheme.data": "light",
-        "view.value": view,
-    }
-    return ask_callback(screen, MAP, inputs, {"drawn.data": drawn}, "window.data" if window else None)
+def draw_map(screen: FastAPI, cell: str, **more: Any) -> Any:
+    return Service(screen).ask("GET", "/screen/map", params={"cell": cell, "threshold": 0.6, "top_k": 5, **more})
 
 
 def draw_tracks(screen: FastAPI, types: list[str], drawn: Any = None, panels: str = "one") -> Any:
@@ -77,43 +64,81 @@ def test_the_page_opens_no_socket(screen: FastAPI) -> None:
     assert "websocket" not in Service(screen).ask("GET", "/").text
 
 
-def test_a_cell_is_drawn_whole_the_first_time_and_patched_after(screen: FastAPI, reader: StoreReader) -> None:
+def test_a_cell_is_drawn_whole_the_first_time_and_changed_after(screen: FastAPI, reader: StoreReader) -> None:
     cell = str(reader.cells.index[0])
-    first = draw_map(screen, cell).json()["response"]
-    assert first["heatmap"]["figure"]["data"][0]["type"] == "heatmap"
-    assert first["drawn"]["data"] == [cell, "light", "score", "alone", None]
-    assert first["heatmap-notice"]["children"] is None
-    window = {"gene_start": 2, "gene_stop": 6, "peak_start": 3, "peak_stop": 9}
-    again = draw_map(screen, cell, window=window, drawn=first["drawn"]["data"]).json()["response"]
-    assert again["heatmap"]["figure"]["__dash_patch_update"] == "__dash_patch_update"
-    (near,) = again["bins"]["data"]["maps"]
+    first = draw_map(screen, cell).json()
+    (trace,) = first["figure"]["data"]
+    assert trace["type"] == "heatmap"
+    assert "sendChartToCloud" in first["config"]["modeBarButtonsToRemove"]
+    again = draw_map(screen, cell, window="2-6-3-9", drawn=True).json()
+    assert set(again) == {"changes", "bins", "caption"}
+    assert {change["operation"] for change in again["changes"]} == {"Assign"}
+    (near,) = again["bins"]["maps"]
     assert (near["gene_start"], near["peak_start"]) == (2, 3)
 
 
-def test_after_a_dropped_answer_the_next_cell_is_drawn_whole(screen: FastAPI, reader: StoreReader) -> None:
-    """The page still shows the first cell when only the slider has moved since: a patch would mix the two."""
-    first, second = map(str, reader.cells.index[:2])
-    answer = draw_map(screen, second, drawn=[first, "light", "score", "alone", None]).json()["response"]
-    assert "data" in answer["heatmap"]["figure"]
+def test_the_bins_of_a_map_hold_the_values_that_the_page_lays_out(screen: FastAPI, reader: StoreReader) -> None:
+    cell = str(reader.cells.index[0])
+    (one,) = draw_map(screen, cell, colouring="logit").json()["bins"]["maps"]
+    bins = json.loads(one["json"])["bins"]
+    served = Service(screen).json(f"/cells/{cell}/heatmap", threshold=0.6, top_k=5, width=640, height=720)
+    assert {name: bins[name] for name in ("row", "column", "logit")} == {
+        name: served["bins"][name] for name in ("row", "column", "logit")
+    }
 
 
-def test_a_view_out_of_sight_costs_nothing(screen: FastAPI, reader: StoreReader) -> None:
-    assert draw_map(screen, str(reader.cells.index[0]), view="tf").status_code == 204
-    assert draw_map(screen, None).status_code == 204
+def test_maps_beside_a_cells_own_are_laid_out_already(screen: FastAPI, reader: StoreReader) -> None:
+    one, other = map(str, reader.cells.index[:2])
+    answer = draw_map(screen, one, beside="cell", other=other).json()
+    assert [trace["z"]["dtype"] for trace in answer["figure"]["data"]] == ["f4"] * 3
+    changes = draw_map(screen, one, beside="cell", other=other, drawn=True).json()["changes"]
+    assert [change["location"] for change in changes if change["location"][-1] == "z"] == [
+        ["data", at, "z"] for at in range(3)
+    ]
+    alone = draw_map(screen, one, beside="cell").json()
+    assert alone["notice"]["props"]["title"] == "There is no second cell to show."
 
 
-def test_a_refusal_is_shown_and_the_map_stays(screen: FastAPI) -> None:
-    answer = draw_map(screen, "no such cell").json()["response"]
-    notice = answer["heatmap-notice"]["children"]
-    assert "no such cell" in notice["props"]["title"]
-    assert "heatmap" not in answer
+def test_a_refusal_is_a_notice_and_nothing_is_drawn(screen: FastAPI) -> None:
+    answer = draw_map(screen, "no such cell").json()
+    assert set(answer) == {"notice"}
+    assert "no such cell" in answer["notice"]["props"]["title"]
+
+
+def test_a_question_that_is_none_is_refused(screen: FastAPI, reader: StoreReader) -> None:
+    cell = str(reader.cells.index[0])
+    assert draw_map(screen, cell, window="2-6").status_code == 422
+    assert draw_map(screen, cell, colouring="mauve").status_code == 422
+
+
+def test_what_a_cut_leaves_comes_as_html(screen: FastAPI, reader: StoreReader) -> None:
+    service, cell, kind = Service(screen), str(reader.cells.index[1]), reader.cell_types[0]
+    cut = {"threshold": 0.6, "top_k": 5}
+    left = service.ask("GET", "/screen/cell", params={"cell": cell, **cut}).json()
+    profile = service.json(f"/cells/{cell}/profile", **cut)
+    assert f'<b id="n-links">{profile["n_links"]:,}</b>' in left["numbers"]
+    assert f"<h2>{cell}</h2>" in left["title"]
+    assert "threshold=0.6" in left["href"]
+    assert f"in cell {cell}" in left["left"]
+    of_type = service.ask("GET", "/screen/celltype", params={"cell_type": kind, **cut}).json()
+    assert f"cells of {kind}" in of_type["left"]
+
+
+def test_a_view_comes_when_it_is_opened(screen: FastAPI) -> None:
+    """The other places are left as they are."""
+    places = [f"{prefix}-{view}" for view in VIEWS for prefix in ("side", "view-panel")]
+    outputs = [f"{place}.children" for place in places]
+    asked = {"opened.data": {"view": "celltype", "query": "?view=cell&cell_type=nobody"}}
+    answer = ask_callback(screen, outputs, asked, {}).json()["response"]
+    assert set(answer) == {"side-celltype", "view-panel-celltype"}
+    assert ids.TRACKS in json.dumps(answer)
 
 
 def test_the_numbers_are_those_of_the_service(screen: FastAPI, reader: StoreReader) -> None:
     cell = str(reader.cells.index[1])
     table = Service(screen).json(f"/cells/{cell}/links", threshold=0.6, top_k=5)
     outputs = ["link-columns.data", "links-notice.children"]
-    inputs = {"cell.value": cell, "cut-settled-cell.data": CUT, "view.value": "cell"}
+    inputs = {"cell-seen.data": {"cell": cell, "cut": CUT}}
     answer = ask_callback(screen, outputs, inputs, {}).json()["response"]
     shown = json.loads(answer["link-columns"]["data"])
     assert shown["score"] == table["links"]["score"]
@@ -157,14 +182,14 @@ def test_the_page_says_when_the_service_is_away(reader: StoreReader) -> None:
 def test_an_unexpected_error_is_logged_and_shown(
     screen: FastAPI, reader: StoreReader, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def broken(*_: Any) -> None:
+    def broken(*_: Any, **__: Any) -> None:
         raise ZeroDivisionError("boom")
 
     monkeypatch.setattr(map_callbacks, "heatmap_figure", broken)
     with caplog.at_level(logging.ERROR):
         answer = draw_map(screen, str(reader.cells.index[0]))
     assert answer.status_code == 200
-    assert "ZeroDivisionError" in str(answer.json()["sideUpdate"][ids.ALARM])
+    assert "ZeroDivisionError" in answer.json()["notice"]["props"]["title"]
     assert "boom" in caplog.text
 
 
@@ -186,23 +211,8 @@ def test_a_slow_answer_does_not_hold_up_the_others(reader: StoreReader) -> None:
         )
 
         async def ask(cell: str) -> None:
-            outputs = [dict(zip(("id", "property"), name.rsplit(".", 1), strict=True)) for name in MAP]
-            values = {
-                "cell.value": cell,
-                "cut-cell.data": CUT,
-                "window.data": None,
-                "colouring.value": "score",
-                "beside.value": "alone",
-                "other-cell.value": None,
-                "scheme.data": "light",
-                "view.value": "cell",
-            }
-            inputs = [{"id": k.split(".")[0], "property": k.split(".")[1], "value": v} for k, v in values.items()]
-            state = [{"id": "drawn", "property": "data", "value": None}]
-            body = {"output": f"..{'...'.join(MAP)}..", "outputs": outputs, "inputs": inputs, "state": state,
-                    "changedPropIds": ["cell.value"]}  # fmt: skip
             async with httpx.AsyncClient(transport=httpx.ASGITransport(api), base_url="http://test") as http:
-                answer = await http.post("/_dash-update-component", json=body)
+                answer = await http.get("/screen/map", params={"cell": cell, "threshold": 0.6})
             assert answer.status_code == 200, answer.text
             done.append(cell)
 

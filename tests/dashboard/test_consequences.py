@@ -55,8 +55,9 @@ def test_nothing_left_divides_by_nothing() -> None:
 def test_a_control_is_a_share_with_its_definition() -> None:
     control = ControlLinks(name="random-weights", n_links=87, n_links_of_model=100, share=0.87)
     tree = consequences(link_profile(controls=[control]), 50)
-    assert "Also in random-weights 87 of the control over 100 of the model 87 %" in text_of(tree)
-    labels = [one.label for one in every(tree) if type(one).__name__ == "Tooltip"]
+    assert "Also in random-weights Links of this control" in text_of(tree)
+    assert "87 of the control over 100 of the model 87 %" in text_of(tree)
+    labels = [text_of(one) for one in every(tree) if getattr(one, "role", "") == "tooltip"]
     assert "empirical false-discovery rate" in labels[0]
     assert "steps of the threshold" in text_of(consequences(link_profile(controls=None), 50))
     none = ControlLinks(name="random-weights", n_links=0, n_links_of_model=0, share=None)

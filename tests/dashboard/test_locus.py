@@ -199,7 +199,7 @@ def draw(screen: FastAPI, asked: dict[str, Any], view: str = "locus", before: An
     inputs = {
         f"{ids.LOCUS_ASKED}.data": asked, f"{ids.LOCUS_TYPE}.value": TYPE, f"{ids.LOCUS_MODE}.value": "type",
         f"{ids.LOCUS_CELL}.value": None, f"{ids.LOCUS_BESIDE}.value": ["B cell"], f"{ids.LOCUS_TFS}.value": [],
-        f"{ids.LOCUS_QUANTITY}.value": "lift", f"{ids.LOCUS_HEIGHT}.value": "share", f"{ids.CUT_OF['locus']}.data": CUT,
+        f"{ids.LOCUS_QUANTITY}.value": "lift", f"{ids.LOCUS_HEIGHT}.value": "share", f"{ids.CUT_OF_LOCUS}.data": CUT,
         f"{ids.SCHEME}.data": "light", f"{ids.VIEW}.value": view,
     }  # fmt: skip
     return ask_callback(screen, OUTPUTS, inputs, {f"{ids.LOCUS_SHOWN}.data": before})

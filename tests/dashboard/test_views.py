@@ -11,13 +11,13 @@ from screen import by_id, every, text_of
 from wires import comparison, dataset, embedding, link_profile, link_table, peak_scores, report
 
 from bi2scope.dashboard import cell, celltype, header, ids, overview, tf
-from bi2scope.dashboard.address import Shown, TypeShown
+from bi2scope.dashboard.address import VIEWS, Shown, TypeShown, View
 from bi2scope.dashboard.client import ClientError, Cut
 from bi2scope.dashboard.consequences import consequences
 from bi2scope.dashboard.controls import cut_controls, cut_data, cut_of, k_marks
 from bi2scope.dashboard.figures.training import training_figure
 from bi2scope.dashboard.links import LINK_COLUMNS, LINK_FIELDS, link_columns, peak_rows
-from bi2scope.dashboard.page import Offered, page, shell
+from bi2scope.dashboard.page import Offered, page, shell, view_parts
 from bi2scope.dashboard.settings import Settings
 from bi2scope.server.wire import CellSummary
 
@@ -25,7 +25,12 @@ CELLS = [CellSummary(cell_id=f"cell-{i}", cell_type="B", n_genes=5, n_peaks=7) f
 
 
 def whole_page(shown: Shown | None = None, **changes: Any) -> Any:
-    return page(dataset(**changes), Offered(CELLS), shown or Shown(), Settings())
+    """The page as it opens, and the views that it has after each was opened once."""
+    asked, given, settings = shown or Shown(), dataset(**changes), Settings()
+    others = [view for view in VIEWS if view != asked.view]
+    found = [view_parts(view, given, Offered(CELLS), asked, settings) for view in others]
+    opened = page(given, Offered(CELLS), asked, settings)
+    return [opened, *(one for parts in found for part in parts for one in part)]
 
 
 # --- header ---------------------------------------------------------------------------------------------------------
@@ -88,7 +93,7 @@ def test_every_control_can_be_read_aloud() -> None:
 
 def test_every_figure_can_be_saved_in_three_forms() -> None:
     tree = whole_page(training=report(0.9))
-    graphs = sorted(one.id for one in every(tree) if type(one).__name__ == "Graph")
+    graphs = sorted([ids.HEATMAP, *(one.id for one in every(tree) if type(one).__name__ == "Graph")])
     buttons = [one.to_plotly_json()["props"] for one in every(tree) if type(one).__name__ == "Button"]
     saving = [one for one in buttons if "data-save" in one]
     assert sorted((one["data-figure"], one["data-save"]) for one in saving) == sorted(
@@ -109,6 +114,14 @@ def test_only_the_chosen_view_is_in_sight() -> None:
     tree = whole_page(Shown(view="tf"))
     shown = {name: by_id(tree, name).style["display"] for name in ids.PANELS.values()}
     assert shown == {name: "flex" if name == "panel-tf" else "none" for name in ids.PANELS.values()}
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_the_page_opens_with_one_view_alone(view: View) -> None:
+    """Components that nobody sees would slow down those that are seen."""
+    tree = page(dataset(), Offered(CELLS), Shown(view=view), Settings())
+    assert {name for name, place in ids.TAB_PANELS.items() if by_id(tree, place).children} == {view}
+    assert sum(1 for _ in every(tree)) < 260
 
 
 def test_the_address_sets_the_controls() -> None:

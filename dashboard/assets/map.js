@@ -1,0 +1,246 @@
+/* The cell's map and what a cut leaves of it, past Dash: asked here, drawn here, late answers dropped. */
+(function () {
+  "use strict";
+  const dash = window.dash_clientside, page = dash.bi2scope;
+  const element = (id) => document.getElementById(id);
+  const plotOf = () => document.querySelector("#heatmap .js-plotly-plot");
+  const frames = () => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
+  const PATIENCE = 400;  /* ms that a question may take once there is a newer one of the same map */
+  const ZOOM = 60;  /* ms without a move of the window, after which it is asked for */
+  const REST = 260;  /* ms without a move, after which the table follows */
+
+  let wanted = null, running = null, done = null, drawn = null, noticed = false, resting = null, zooming = null;
+  page.bins = null;  /* what the tooltip reads of the maps that are drawn */
+
+  const frame = (of) => of && JSON.stringify([of.cell, of.colouring, of.beside, of.beside === "cell" && of.other, of.scheme]);
+  const axes = (of) => JSON.stringify([of.cell, of.beside, of.beside === "cell" && of.other]);
+  const key = (of) => frame(of) + JSON.stringify([of.cut, of.window]);
+
+  function cutQuery(cut) {
+    const text = new URLSearchParams({ threshold: cut.threshold, layer: cut.layer, head: cut.head });
+    if (cut.top_k !== null) text.set("top_k", cut.top_k);
+    return text;
+  }
+
+  function mapQuery(of) {
+    const text = cutQuery(of.cut), w = of.window;
+    for (const name of ["cell", "colouring", "beside", "scheme"]) text.set(name, of[name]);
+    if (of.beside === "cell" && of.other) text.set("other", of.other);
+    if (w) text.set("window", [w.gene_start, w.gene_stop, w.peak_start, w.peak_stop].join("-"));
+    if (drawn === frame(of)) text.set("drawn", "true");
+    return text;
+  }
+
+  /* ---- what is wanted ---- */
+
+  page.wantMap = function (cell, colouring, beside, other, scheme, view, cut) {
+    if (view !== "cell" || !cell) return dash.no_update;
+    watchThumbs();
+    const now = { cell, window: null, colouring, beside, other, scheme, cut: page.cutNow() || cut };
+    if (wanted && axes(now) === axes(wanted)) now.window = wanted.window;
+    wanted = now;
+    page.zoomed("window", now.window);
+    ask();
+    return now;
+  };
+
+  /* The reader moved or zoomed; of a cell with other axes the window says nothing. */
+  function windowMoved(event) {
+    const across = page.positions(event, "xaxis"), down = page.positions(event, "yaxis");
+    if (across === undefined && down === undefined) return;
+    const full = plotOf()._fullLayout, range = (axis) => page.positions({ [axis + ".range"]: full[axis].range }, axis);
+    const x = range("xaxis"), y = range("yaxis");
+    const now = { gene_start: y[0], gene_stop: y[1], peak_start: x[0], peak_stop: x[1] };
+    wanted = Object.assign({}, wanted, { window: now });
+    page.zoomed("window", now);
+    clearTimeout(zooming);
+    zooming = setTimeout(ask, ZOOM);
+  }
+
+  page.moveMap = function (cut) {
+    if (!wanted) return;
+    wanted = Object.assign({}, wanted, { cut: cut });
+    ask();
+  };
+
+  /* A thumb that the reader moves tells its value here before Dash has told its callbacks. */
+  function watchThumbs() {
+    for (const [id, name] of [["threshold", "threshold"], ["top-k", "top_k"]]) {
+      const thumb = document.querySelector("#" + id + " [role=slider]");
+      if (!thumb || thumb.watched) continue;
+      thumb.watched = true;
+      new MutationObserver(function () {
+        const cut = page.cutNow() || (wanted && wanted.cut), value = Number(thumb.getAttribute("aria-valuenow"));
+        if (cut && cut[name] !== null && document.activeElement === thumb) page.moveMap(Object.assign({}, cut, { [name]: value }));
+      }).observe(thumb, { attributes: true, attributeFilter: ["aria-valuenow"] });
+    }
+  }
+
+  page.mapAgain = function () {
+    done = drawn = leftShown = null;
+    if (wanted) ask();
+  };
+
+  /* ---- asking: one question at a time, then the latest ---- */
+
+  async function ask() {
+    clearTimeout(resting);
+    if (running) {
+      const late = performance.now() - running.since > PATIENCE;
+      if (key(running.wanted) === key(wanted)) return;
+      if (late || frame(running.wanted) !== frame(wanted)) running.control.abort();
+      else if (!running.timer) running.timer = setTimeout(() => running && key(running.wanted) !== key(wanted) && running.control.abort(), PATIENCE);
+      return;
+    }
+    veil(true);
+    while (wanted && document.body.dataset.view === "cell" && key(wanted) !== done) await once(wanted);
+    veil(false);
+    resting = setTimeout(rest, REST);
+  }
+
+  async function once(now) {
+    const mine = running = { wanted: now, control: new AbortController(), since: performance.now() };
+    try {
+      const answer = await page.ask("screen/map?" + mapQuery(now), mine.control.signal);
+      if (frame(now) !== frame(wanted)) return;
+      const left = answer.notice || leftShown === of(now) ? null : leftOfCell(now);
+      await draw(now, answer);
+      done = key(now);
+      if (left) left.then(showLeft);
+    } catch (error) {
+      if (error.name !== "AbortError") done = key(now);
+      if (error.name !== "AbortError" && error.name !== "Unanswered") throw error;
+    } finally {
+      clearTimeout(mine.timer);
+      running = null;
+    }
+  }
+
+  function veil(on) {
+    const box = element("heatmap") && element("heatmap").closest(".figure");
+    if (!box) return;
+    if (on) box.setAttribute("data-dash-is-loading", "true");
+    else box.removeAttribute("data-dash-is-loading");
+  }
+
+  /* Once nothing moves: links table, row of a gene. */
+  function rest() {
+    if (running || !wanted || key(wanted) !== done) return;
+    dash.set_props("cell-seen", { data: { cell: wanted.cell, cut: wanted.cut } });
+  }
+
+  /* ---- drawing ---- */
+
+  async function draw(now, answer) {
+    say(answer.notice);
+    if (answer.notice) return;
+    const plot = await ready();
+    page.bins = answer.bins;
+    if (answer.figure) page.hideTip();
+    const values = now.beside === "alone" ? laid(answer.bins.maps[0], now.colouring) : null;
+    if (answer.figure) {
+      if (values) answer.figure.data[0].z = values;
+      await window.Plotly.react(plot, answer.figure.data, answer.figure.layout, answer.config);
+      if (!plot.heard) listen(plot);
+    } else {
+      const { traces, layout } = changed(plot, answer.changes);
+      if (values) traces.z = [values];
+      await window.Plotly.update(plot, traces, layout);
+    }
+    drawn = frame(now);
+    element("heatmap-caption").textContent = answer.caption;
+    page.markLink();
+  }
+
+  function say(notice) {
+    if (!notice && !noticed) return;
+    noticed = Boolean(notice);
+    dash.set_props("heatmap-notice", { children: notice || null });
+  }
+
+  /* The place of the plot, once there is what draws it: Dash loads that for its own graphs. */
+  async function ready() {
+    while (!window.Plotly) await new Promise((later) => setTimeout(later, 5));
+    const box = element("heatmap");
+    if (!box.firstElementChild) {
+      const plot = box.appendChild(document.createElement("div"));
+      plot.style.height = "100%";
+      new ResizeObserver(() => plot._fullLayout && box.offsetParent && window.Plotly.Plots.resize(plot)).observe(box);
+    }
+    return box.firstElementChild;
+  }
+
+  function listen(plot) {
+    plot.heard = true;
+    plot.on("plotly_relayout", windowMoved);
+    plot.on("plotly_hover", (event) => page.showTip(event.points[0]));
+    plot.on("plotly_unhover", () => page.hideTip());
+    plot.on("plotly_click", (event) => page.clickLink(event.points[0]));
+  }
+
+  /* Rows of values, from the bins that have one. */
+  function laid(data, colouring) {
+    const { bins } = page.readOf(data), rows = Math.ceil((data.gene_stop - data.gene_start) / data.dy);
+    const flat = new Float32Array(rows * data.columns).fill(NaN), values = bins[colouring];
+    bins.row.forEach((row, i) => { flat[row * data.columns + bins.column[i]] = values[i]; });
+    return Array.from({ length: rows }, (_, row) => flat.subarray(row * data.columns, (row + 1) * data.columns));
+  }
+
+  const same = (a, b) => a === b || (!(b && b.bdata) && JSON.stringify(a) === JSON.stringify(b));
+
+  /* Assignments to places of a figure, as what Plotly.update takes; those that say nothing new are left out, for
+     the axes are what takes long to draw. */
+  function changed(plot, changes) {
+    const traces = {}, layout = {};
+    for (const { location, params } of changes) {
+      const [part, ...path] = location, value = params.value;
+      if (part === "data") {
+        const all = traces[path[1]] = traces[path[1]] || plot.data.map((trace) => trace[path[1]]);
+        all[path[0]] = value;
+      } else {
+        const before = path.reduce((at, name) => (at === undefined || at === null ? undefined : at[name]), plot.layout);
+        if (!same(before, value)) layout[path.map((name, i) => (typeof name === "number" ? "[" + name + "]" : (i ? "." : "") + name)).join("")] = value;
+      }
+    }
+    for (const name of Object.keys(traces)) if (traces[name].every((value, i) => same(plot.data[i][name], value))) delete traces[name];
+    return { traces, layout };
+  }
+
+  /* ---- what the cut leaves ---- */
+
+  let lefts = 0, leftShown = null;
+  const of = (now) => JSON.stringify([now.cell, now.cut]);
+
+  async function leftOfCell(now) {
+    const at = lefts += 1;
+    leftShown = of(now);
+    const answer = await page.ask("screen/cell?" + cutQuery(now.cut) + "&cell=" + encodeURIComponent(now.cell)).catch(() => ({}));
+    return { at: at, answer: answer };
+  }
+
+  async function showLeft({ at, answer }) {
+    await frames();
+    if (at !== lefts) return;
+    if (!answer.left) leftShown = null;
+    else putLeft(answer);
+  }
+
+  function putLeft(answer) {
+    element("cell-title").innerHTML = answer.title;
+    element("cell-numbers").innerHTML = answer.numbers;
+    element("left-of-cell").innerHTML = answer.left;
+    element("links-csv").href = answer.href;
+  }
+
+  let leftType = 0;
+
+  page.leftOfType = function (view, cut, types, type) {
+    const of = view === "celltype" ? (types || [])[0] : view === "tf" ? type : null;
+    if (!of) return dash.no_update;
+    const at = leftType += 1;
+    page.ask("screen/celltype?" + cutQuery(cut) + "&cell_type=" + encodeURIComponent(of)).then(function (answer) {
+      if (at === leftType) element("left-of-type").innerHTML = answer.left || "";
+    }, () => null);
+    return of;
+  };
+})();

@@ -1,0 +1,115 @@
+"""What the page's scripts ask for past Dash, and put on the screen themselves: a cell's map, what a cut leaves.
+
+Dash keeps all that its callbacks answer in one state, and looks at every component of the page on each of its changes.
+What follows a slider must not wait for that: the scripts ask here, drop answers that are late, and draw.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable
+from typing import Annotated, Any
+
+import orjson
+from dash.development.base_component import Component
+from fastapi import Depends, FastAPI, Query, Response
+
+from bi2scope.dashboard import cell
+from bi2scope.dashboard.address import links_csv
+from bi2scope.dashboard.callbacks.maps import Asked, map_answer
+from bi2scope.dashboard.client import Client, Cut, Sight, Window
+from bi2scope.dashboard.comparison import Beside
+from bi2scope.dashboard.consequences import consequences
+from bi2scope.dashboard.figures.heatmap import Colouring
+from bi2scope.dashboard.figures.style import Scheme
+from bi2scope.dashboard.markup import markup
+from bi2scope.dashboard.notices import notice, told
+from bi2scope.dashboard.settings import Settings
+
+
+def cut_asked(threshold: float, top_k: int | None = None, layer: int = 0, head: int = 0) -> Cut:
+    """The cut that a question names."""
+    return Cut(threshold, top_k, layer, head)
+
+
+CutAsked = Annotated[Cut, Depends(cut_asked)]
+
+
+def maps_asked(
+    cell_id: Annotated[str, Query(alias="cell")],
+    cut: CutAsked,
+    colouring: Colouring = "score",
+    beside: Beside = "alone",
+    other: str | None = None,
+) -> Asked:
+    """The maps that a question names."""
+    return Asked(cell_id, beside, other if beside == "cell" else None, cut, colouring)
+
+
+def window_asked(
+    window: Annotated[str | None, Query(pattern=r"^\d+-\d+-\d+-\d+$", description="Genes, then peaks")] = None,
+) -> Window | None:
+    """The window that a question names; all there is without one."""
+    return None if window is None else Window(*map(int, window.split("-")))
+
+
+def register(api: FastAPI, client: Client, settings: Settings) -> None:
+    """Add the addresses to the app; to be called before Dash is mounted, which answers every address that is left."""
+
+    @api.get("/screen/map", include_in_schema=False)
+    async def maps(
+        asked: Annotated[Asked, Depends(maps_asked)],
+        window: Annotated[Window | None, Depends(window_asked)],
+        scheme: Scheme = "light",
+        drawn: bool = False,
+    ) -> Response:
+        sight = Sight(settings.heatmap_columns, settings.heatmap_rows, window)
+        return await answered(map_answer(client, asked, sight, scheme, drawn))
+
+    @api.get("/screen/cell", include_in_schema=False)
+    async def left_of_cell(cell_id: Annotated[str, Query(alias="cell")], cut: CutAsked) -> Response:
+        return await answered(cell_answer(client, cell_id, cut, settings.public_api))
+
+    @api.get("/screen/celltype", include_in_schema=False)
+    async def left_of_type(cell_type: str, cut: CutAsked) -> Response:
+        return await answered(type_answer(client, cell_type, cut))
+
+
+async def cell_answer(client: Client, cell_id: str, cut: Cut, public_api: str) -> dict[str, str]:
+    """What a cut leaves in a cell, as HTML by the place where it is shown; ``href`` is the download of its links."""
+    profile, dataset = await asyncio.gather(client.cell_profile(cell_id, cut), client.dataset())
+    return {
+        "title": markup(cell.cell_title(profile)),
+        "numbers": markup(cell.cell_numbers(profile)),
+        "left": markup(consequences(profile, dataset.k_max)),
+        "href": links_csv(cell_id, cut, public_api),
+    }
+
+
+async def type_answer(client: Client, cell_type: str, cut: Cut) -> dict[str, str]:
+    """What a cut leaves in a cell type, likewise."""
+    profile, dataset = await asyncio.gather(client.type_profile(cell_type, cut), client.dataset())
+    return {"left": markup(consequences(profile, dataset.k_max))}
+
+
+async def answered(answer: Awaitable[dict[str, Any]]) -> Response:
+    """An answer as JSON; of what went wrong a ``notice`` for the screen."""
+    try:
+        body = await answer
+    except Exception as error:
+        body = {"notice": notice(told(error))}
+    text = orjson.dumps(body, default=component_json)  # plotly's own encoder takes 30 ms for such an answer
+    return Response(text, media_type="application/json", headers={"Cache-Control": "no-store"})
+
+
+def component_json(one: object) -> Any:
+    """A component as the browser builds it.
+
+    Raises
+    ------
+    TypeError
+        If it is something else.
+    """
+    if not isinstance(one, Component):
+        raise TypeError(f"{type(one).__name__} has no place in an answer")
+    return one.to_plotly_json()  # type: ignore[no-untyped-call]
