@@ -159,8 +159,7 @@
     dropLabel: (name) => element("Div", name ? [element("B", name), " – drop another to replace it"] : "Drop a BED file here"),
 
     openCell: function (clicked) {
-      if (!clicked) return [dash.no_update, dash.no_update, dash.no_update];
-      return dash.bi2scope.toCell(clicked.points[0].customdata);
+      if (clicked) dash.bi2scope.toCell(clicked.points[0].customdata);
     },
   };
 })();

@@ -116,16 +116,14 @@
     set("view", { value: view });
   };
 
-  /* What opens a cell: its control's value and choice, and the view. */
   page.toCell = function (cell) {
-    if (page.mounted("cell")) return [cell, [{ value: cell, label: cell }], "cell"];
+    if (page.mounted("cell")) set("cell", { value: cell, data: [{ value: cell, label: cell }] });
     page.openView("cell", "?view=cell&cell=" + encodeURIComponent(cell));
-    return [dash.no_update, dash.no_update, dash.no_update];
   };
 
   /* ---- the address: everything that is shown, and the history of it ---- */
 
-  let state = null, writing = null, restoring = 0;
+  let state = null, late = false, writing = null, restoring = 0;
   const depth = () => (window.history.state && window.history.state.depth) || 0;
 
   function query(now) {
@@ -165,8 +163,12 @@
     const part = (of) => of && of.part;
     const moved = state && (state.view !== view || state.cell !== cell || gene(state.locus) !== gene(locus) ||
       part(state.kinds) !== part(kinds));
+    const unopened = state && state.view !== view && !page.mounted(view);
     state = { view, cell, cut, types, definition, tf, locus, colouring, filter, kinds, beside, other, link, by };
-    writeSoon(moved || !window.history.state ? 0 : 350);
+    late = late || unopened;
+    if (unopened) return dash.no_update;  /* it has yet to come, and then tells what it shows */
+    writeSoon(moved || late || !window.history.state ? 0 : 350);
+    late = false;
     if (!opened) return dash.no_update;
     zoomTo(opened);
     return null;

@@ -49,8 +49,7 @@
     },
 
     openFirst: function (clicks, cells) {
-      if (!clicks || !cells || !cells.length) return [dash.no_update, dash.no_update, dash.no_update];
-      return own.toCell(cells[0]);
+      if (clicks && cells && cells.length) own.toCell(cells[0]);
     },
 
     colourCellsBy: function (by) {

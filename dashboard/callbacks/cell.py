@@ -9,7 +9,7 @@ from dash import Dash, Input, Output, State, ctx, no_update
 from dash.exceptions import PreventUpdate
 
 from bi2scope.dashboard import cell, ids, row
-from bi2scope.dashboard.callbacks.page import in_browser, require_view
+from bi2scope.dashboard.callbacks.page import in_browser
 from bi2scope.dashboard.client import Client, Cut
 from bi2scope.dashboard.controls import cut_of
 from bi2scope.dashboard.figures.embedding import embedding_figure, ring_patch
@@ -71,15 +71,17 @@ def register_picking(app: Dash, client: Client, settings: Settings) -> None:
         Output(ids.EMBEDDING, "figure"),
         Output(ids.EMBEDDING_DRAWN, "data"),
         Output(ids.EMBEDDING_NOTICE, "children"),
-        Input(ids.CELL, "value"),
+        Input(ids.CELL_SEEN, "data"),
         Input(ids.SCHEME, "data"),
-        Input(ids.VIEW, "value"),
         State(ids.EMBEDDING_DRAWN, "data"),
+        prevent_initial_call=True,
     )
     @or_notice(2)
-    async def draw_embedding(chosen: str | None, scheme: Scheme, view: str, drawn: str | None) -> Any:
-        require_view(view, "cell")
-        embedding = await client.embedding()
+    async def draw_embedding(seen: dict[str, Any] | None, scheme: Scheme, drawn: str | None) -> Any:
+        """Once the map stands: thousands of points take longer than it does."""
+        if seen is None:
+            raise PreventUpdate
+        chosen, embedding = seen["cell"], await client.embedding()
         if drawn == scheme:
             return ring_patch(embedding, chosen), no_update
         types = [kind.name for kind in (await client.dataset()).cell_types]

@@ -93,15 +93,7 @@ def register_cells(app: Dash, client: Client) -> None:
         genes = list(zip(found.gene_id, found.gene_name, strict=True)) if found else []
         return overview.colour_options(names, genes, by or "type")
 
-    in_browser(
-        app,
-        "openCell",
-        Output(ids.CELL, "value", allow_duplicate=True),
-        Output(ids.CELL, "data", allow_duplicate=True),
-        Output(ids.VIEW, "value", allow_duplicate=True),
-        Input(ids.OVERVIEW_EMBEDDING, "clickData"),
-        prevent_initial_call=True,
-    )
+    in_browser(app, "openCell", Input(ids.OVERVIEW_EMBEDDING, "clickData"), prevent_initial_call=True)
 
 
 def register_chosen(app: Dash, client: Client) -> None:
@@ -160,9 +152,6 @@ def register_chosen(app: Dash, client: Client) -> None:
     in_browser(
         app,
         "openFirst",
-        Output(ids.CELL, "value", allow_duplicate=True),
-        Output(ids.CELL, "data", allow_duplicate=True),
-        Output(ids.VIEW, "value", allow_duplicate=True),
         Input(ids.CHOSEN_FIRST, "n_clicks"),
         State(ids.CHOSEN_CELLS, "data"),
         prevent_initial_call=True,

@@ -141,7 +141,7 @@ def moves(browser: Browser, address: str) -> dict[str, list[float]]:
 
 def time_of_map(request: Request) -> list[float]:
     """Milliseconds from the question for a map to the end of its answer; none for other questions."""
-    if '"output":"..heatmap.figure' not in (request.post_data or ""):
+    if "/screen/map?" not in request.url:
         return []
     return [request.timing["responseEnd"] - request.timing["requestStart"]]
 
