@@ -180,7 +180,7 @@ def served(app: FastAPI) -> Iterator[str]:
 
 def test_strange_names_travel_over_a_socket_and_in_process_alike(strange: Service, strange_reader: StoreReader) -> None:
     names = {name: name for name in strange_reader.cells.index}
-    with served(strange.app) as address, httpx.Client(base_url=address) as client:  # type: ignore[arg-type]
+    with served(strange.app) as address, httpx.Client(base_url=address, timeout=60) as client:  # type: ignore[arg-type]
         for name in names:
             path = f"/cells/{segment(name)}/links"
             over_socket = client.get(f"{API}{path}").json()
