@@ -42,7 +42,7 @@ class Quantity:
 
 QUANTITIES: dict[Colouring, Quantity] = {
     "score": Quantity("Score", 0.5, 1.0, ".1f"),
-    "logit": Quantity("Logit<br>(top 2 %<br>alike)", 0.0, None, ".0f"),
+    "logit": Quantity("Logit: log<br>odds of score<br>(top 2 % alike)", 0.0, None, ".0f"),
     "rank": Quantity("Rank", 1.0, None, ".0f"),
     "weight": Quantity("Weight", 0.0, None, ".2f"),
 }

@@ -146,7 +146,7 @@ def test_the_tooltip_can_find_its_link() -> None:
 @pytest.mark.parametrize(
     ("colouring", "title", "ends"),
     [
-        ("logit", "Logit<br>(top 2 %<br>alike)", (0.0, pytest.approx(2.92))),
+        ("logit", "Logit: log<br>odds of score<br>(top 2 % alike)", (0.0, pytest.approx(2.92))),
         ("rank", "Rank", (1.0, 2.0)),
         ("weight", "Weight", (0.0, 0.15)),
     ],
