@@ -37,6 +37,7 @@ INDEX = """<!DOCTYPE html>
         {%app_entry%}
         <footer>
             {%config%}
+            <script defer src="_dash-component-suites/plotly/package_data/plotly.min.js"></script>
             {%scripts%}
             {%renderer%}
         </footer>

@@ -70,6 +70,10 @@ def register(api: FastAPI, client: Client, settings: Settings) -> None:
     async def left_of_cell(cell_id: Annotated[str, Query(alias="cell")], cut: CutAsked) -> Response:
         return await answered(cell_answer(client, cell_id, cut, settings.public_api))
 
+    @api.get("/screen/neighbours", include_in_schema=False)
+    async def neighbours(cell_id: Annotated[str, Query(alias="cell")], only: str = cell.ALL_TYPES) -> Response:
+        return await answered(neighbours_answer(client, cell_id, only))
+
     @api.get("/screen/celltype", include_in_schema=False)
     async def left_of_type(cell_type: str, cut: CutAsked) -> Response:
         return await answered(type_answer(client, cell_type, cut))
@@ -84,6 +88,12 @@ async def cell_answer(client: Client, cell_id: str, cut: Cut, public_api: str) -
         "left": markup(consequences(profile, dataset.k_max)),
         "href": links_csv(cell_id, cut, public_api),
     }
+
+
+async def neighbours_answer(client: Client, cell_id: str, only: str) -> dict[str, str | None]:
+    """The cells before and after a cell, so that the page can ask for their maps as soon as they are wanted."""
+    embedding = await client.embedding()
+    return {name: cell.neighbour(embedding, cell_id, only, step) for name, step in (("previous", -1), ("next", 1))}
 
 
 async def type_answer(client: Client, cell_type: str, cut: Cut) -> dict[str, str]:

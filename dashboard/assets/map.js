@@ -127,7 +127,31 @@
   function rest() {
     if (running || !wanted || key(wanted) !== done) return;
     dash.set_props("cell-seen", { data: { cell: wanted.cell, cut: wanted.cut } });
+    meetNeighbours(wanted.cell);
   }
+
+  /* ---- the cells before and after: their maps are asked for before Dash has found out which they are ---- */
+
+  let neighbours = { of: null };
+  const only = () => window.dash_component_api.getLayout("cell-type-filter").props.value || "";
+
+  function meetNeighbours(cell) {
+    const kept = only();
+    if (neighbours.of === cell && neighbours.only === kept) return;
+    page.ask("screen/neighbours?" + new URLSearchParams({ cell: cell, only: kept })).then(function (answer) {
+      if (!answer.notice) neighbours = Object.assign(answer, { of: cell, only: kept });
+    }, () => null);
+  }
+
+  document.addEventListener("click", function (event) {
+    const button = event.target.closest("#next-cell, #previous-cell");
+    if (!button || !wanted || neighbours.of !== wanted.cell || neighbours.only !== only()) return;
+    const cell = neighbours[button.id === "next-cell" ? "next" : "previous"];
+    if (!cell || cell === wanted.cell) return;
+    wanted = Object.assign({}, wanted, { cell: cell, window: null });
+    page.zoomed("window", null);
+    ask();
+  }, true);
 
   /* ---- drawing ---- */
 

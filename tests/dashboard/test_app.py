@@ -124,6 +124,14 @@ def test_what_a_cut_leaves_comes_as_html(screen: FastAPI, reader: StoreReader) -
     assert f"cells of {kind}" in of_type["left"]
 
 
+def test_the_neighbours_of_a_cell_are_those_that_the_buttons_go_to(screen: FastAPI, reader: StoreReader) -> None:
+    cells = reader.cells
+    kind = cells["cell_type"].iloc[0]
+    same = [str(name) for name in cells.index[cells["cell_type"] == kind]]
+    answer = Service(screen).ask("GET", "/screen/neighbours", params={"cell": same[0]}).json()
+    assert answer == {"previous": same[-1], "next": same[1]}
+
+
 def test_a_view_comes_when_it_is_opened(screen: FastAPI) -> None:
     """The other places are left as they are."""
     places = [f"{prefix}-{view}" for view in VIEWS for prefix in ("side", "view-panel")]
