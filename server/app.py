@@ -109,7 +109,7 @@ def create_app(settings: Settings, stores: StoreReader | Mapping[str, StoreReade
 
 async def _warm_up(api: FastAPI, served: Stores) -> None:
     await asyncio.sleep(HEAD_START)
-    await run_in_threadpool(_prepare_routes, api)
+    _prepare_routes(api)  # FastAPI quiets warnings meanwhile, which two threads cannot do at once
     for store in served:
         async with store.lease() as opened:
             await run_in_threadpool(opened.catalogue.warm_up)
