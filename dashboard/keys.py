@@ -1,4 +1,4 @@
-"""The keys that the page listens to, as a list to look at; ``assets/frame.js`` acts on them."""
+"""The keys that the page listens to, as a list to look at; ``assets/keys.js`` acts on them."""
 
 from __future__ import annotations
 
