@@ -106,17 +106,19 @@ def answers(url: str) -> bool:
 
 
 def first_views(browser: Browser, address: str) -> dict[str, list[float]]:
-    """From an empty cache to a drawn map; the service has been asked once before."""
-    took = []
+    """From an empty cache, and from that of the load before, to a drawn map; the service has been asked once before."""
+    waits: dict[str, list[float]] = {"first_view": [], "view_again": []}
     for _ in range(FIRST_VIEWS + 1):
         context = browser.new_context(viewport={"width": 1920, "height": 1080})
-        page = context.new_page()
-        began = time.perf_counter()
-        page.goto(address)
-        page.wait_for_selector(DRAWN, state="attached", timeout=120_000)
-        took.append((time.perf_counter() - began) * 1e3)
+        for took in waits.values():
+            page = context.new_page()
+            began = time.perf_counter()
+            page.goto(address)
+            page.wait_for_selector(DRAWN, state="attached", timeout=120_000)
+            took.append((time.perf_counter() - began) * 1e3)
+            page.close()
         context.close()
-    return {"first_view": took[1:]}
+    return {key: took[1:] for key, took in waits.items()}
 
 
 def moves(browser: Browser, address: str) -> dict[str, list[float]]:
