@@ -29,6 +29,14 @@ def test_types_come_in_number_and_imply_their_view() -> None:
     assert (shown.view, shown.cell_types, shown.definition) == ("celltype", ("CD4 naive", "B/T"), "links")
 
 
+def test_panels_and_outlines_round_cells_are_part_of_an_address() -> None:
+    assert Shown.of_query("?view=celltype&panels=each").kinds.panels == "each"
+    assert Shown.of_query("?view=overview&lasso=1.5_2_-3_4_5_6").lasso == "1.5_2_-3_4_5_6"
+    other = Shown.of_query("?view=celltype&panels=both")
+    assert other.kinds.panels == "one"
+    assert any("panels is “both”" in said for said in other.problems)
+
+
 @pytest.mark.parametrize(
     "query",
     [
