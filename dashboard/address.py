@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, urlencode
 
 from bi2scope.dashboard.client import Cut, api_root, quoted
 from bi2scope.dashboard.comparison import BESIDE, Beside
-from bi2scope.dashboard.figures.heatmap import Colouring
+from bi2scope.dashboard.figures.colours import SCORES, Colouring, Colours, Scale
 from bi2scope.server.wire import Definition
 from bi2scope.server.wire_tf import MeasureName
 
@@ -19,6 +19,7 @@ View = Literal["overview", "cell", "locus", "celltype", "tf"]
 VIEWS: tuple[View, ...] = get_args(View)
 DEFINITIONS: tuple[Definition, ...] = get_args(Definition)
 COLOURS: tuple[Colouring, ...] = get_args(Colouring)
+SCALES: tuple[Scale, ...] = get_args(Scale)
 
 MODEL_K = 10
 """Peaks per gene that the model itself attends to: where the k slider stands on a page opened without a query."""
@@ -43,7 +44,7 @@ DROPPED = "dropped"
 
 OF_VIEW: dict[View, tuple[str, ...]] = {
     "overview": ("by", "lasso"),
-    "cell": ("cell", "colour", "only", "window", "beside", "other", "link"),
+    "cell": ("cell", "colour", "scale", "only", "window", "beside", "other", "link"),
     "locus": ("gene", "region", "cell_type", "cell", "quantity", "height", "track"),
     "celltype": ("cell_type", "quantity", "span", "part", "against", "feature", "chromosome", "panels", "window"),
     "tf": ("cell_type", "definition", "track", "tab", "measure", "span"),
@@ -124,7 +125,7 @@ class Shown:
     ----------
     by
         What the cells of the overview are coloured by: ``type``, ``quality:NAME`` or ``gene:NAME``.
-    colour, only
+    colours, only
         Of the cell view: what colour stands for, and the cell type that the picker keeps to.
     beside, other
         What stands beside the cell's map, and which cell if it is one.
@@ -147,7 +148,7 @@ class Shown:
     kinds: TypeShown = field(default_factory=TypeShown)
     tf: TfShown = field(default_factory=TfShown)
     by: str = "type"
-    colour: Colouring = "score"
+    colours: Colours = SCORES
     only: str = ""
     beside: Beside = "alone"
     other: str | None = None
@@ -191,7 +192,10 @@ class Shown:
             ),
             kinds=TypeShown.of_query(first),
             by=first.get("by", "type"),
-            colour=next((known for known in COLOURS if known == first.get("colour")), "score"),
+            colours=Colours(
+                next((known for known in COLOURS if known == first.get("colour")), "score"),
+                next((known for known in SCALES if known == first.get("scale")), "linear"),
+            ),
             only=first.get("only", ""),
             beside=next((known for known in BESIDE if known == first.get("beside")), "alone"),
             other=first.get("other"),
@@ -209,6 +213,7 @@ def problems(first: Mapping[str, str]) -> Iterator[str]:
         "view": VIEWS,
         "definition": DEFINITIONS,
         "colour": COLOURS,
+        "scale": SCALES,
         "beside": BESIDE,
         "quantity": QUANTITIES,
         "height": HEIGHTS,

@@ -12,7 +12,8 @@ from bi2scope.dashboard import ids
 from bi2scope.dashboard.comparison import Beside, beside_controls
 from bi2scope.dashboard.components import Parts, aria, graph, with_files
 from bi2scope.dashboard.controls import csv_link
-from bi2scope.dashboard.figures.heatmap import HEIGHT, QUANTITIES, Colouring
+from bi2scope.dashboard.figures.colours import QUANTITIES, SCORES, Colours
+from bi2scope.dashboard.figures.heatmap import HEIGHT
 from bi2scope.dashboard.links import GRID_OPTIONS, LINK_COLUMNS, grid
 from bi2scope.dashboard.row import row_part
 from bi2scope.server.wire import CellSummary, CellTypeSummary, Embedding, LinkTable
@@ -68,7 +69,7 @@ def side(
 
 
 def panel(
-    colour: Colouring = "score", beside: Beside = "alone", other: str | None = None, link: str | None = None
+    colours: Colours = SCORES, beside: Beside = "alone", other: str | None = None, link: str | None = None
 ) -> Parts:
     """The main part: numbers, the map, the table."""
     return [
@@ -86,7 +87,7 @@ def panel(
                     [
                         html.Div(id=ids.HEATMAP_NOTICE),
                         dmc.Group(
-                            [beside_controls(beside, other), colouring_control(colour)], justify="space-between", gap=6
+                            [beside_controls(beside, other), colouring_control(colours)], justify="space-between", gap=6
                         ),
                         html.Div(
                             [
@@ -121,16 +122,23 @@ def panel(
     ]
 
 
-def colouring_control(chosen: Colouring) -> dmc.Group:
-    """What the map's colour stands for. Scores saturate near 1; logits go on telling links apart."""
+def colouring_control(chosen: Colours) -> dmc.Group:
+    """What the map's colour stands for, on which scale. Scores saturate near 1; logits go on telling links apart."""
     choice = dmc.SegmentedControl(
         id=ids.COLOURING,
         data=[{"value": value, "label": value.capitalize()} for value in QUANTITIES],
-        value=chosen,
+        value=chosen.quantity,
         size="xs",
         **aria(label="Colour of the map"),
     )
-    return dmc.Group([dmc.Text("Colour", size="sm", c="dimmed"), choice], gap="xs", justify="flex-end")
+    scale = dmc.SegmentedControl(
+        id=ids.SCALE,
+        data=[{"value": "linear", "label": "Linear"}, {"value": "log", "label": "Log"}],
+        value=chosen.scale,
+        size="xs",
+        **aria(label="Scale of the colours"),
+    )
+    return dmc.Group([dmc.Text("Colour", size="sm", c="dimmed"), choice, scale], gap="xs", justify="flex-end")
 
 
 def link_grid() -> dag.AgGrid:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
 
 import dash_mantine_components as dmc
@@ -12,7 +12,8 @@ from dash import html
 
 from bi2scope.dashboard import ids
 from bi2scope.dashboard.components import aria
-from bi2scope.dashboard.figures.heatmap import Colouring, caption, counted, raster, tooltip_bins
+from bi2scope.dashboard.figures.colours import Colouring, Colours
+from bi2scope.dashboard.figures.heatmap import caption, counted, raster, tooltip_bins
 from bi2scope.dashboard.figures.panels import Framed, Panel, Panels, Raster
 from bi2scope.server.wire import Heatmap
 from bi2scope.server.wire_maps import TypeHeatmap
@@ -67,54 +68,54 @@ def beside_controls(beside: Beside, other: str | None) -> dmc.Group:
     return dmc.Group([choice, box], gap="xs")
 
 
-def at_thresholds(heatmaps: Sequence[Heatmap], colouring: Colouring) -> Shown:
+def at_thresholds(heatmaps: Sequence[Heatmap], colours: Colours) -> Shown:
     """The cell's map at the paper's thresholds."""
     panels = [
-        Panel(f"Score > {one.threshold:g}: {counted(one.n_links, 'link', ',')}", raster(one, colouring))
+        Panel(f"Score > {one.threshold:g}: {counted(one.n_links, 'link', ',')}", raster(one, colours.quantity))
         for one in heatmaps
     ]
     first = heatmaps[0]
     k = "k is off" if first.top_k is None else f"k is {first.top_k}"
     text = f"The same cell at the paper's four thresholds, whatever the slider says; {k}. {resolution(first)}"
-    shown = Panels(first, panels, colouring, f"{first.cell_id}|thresholds")
+    shown = Panels(first, panels, colours, f"{first.cell_id}|thresholds")
     return Shown(shown, several(heatmaps, [one.title for one in panels]), text)
 
 
-def two_cells(one: Heatmap, other: Heatmap, colouring: Colouring) -> Shown:
+def two_cells(one: Heatmap, other: Heatmap, colours: Colours) -> Shown:
     """A cell, another, and the first minus the second."""
-    first, second = raster(one, colouring), raster(other, colouring)
+    first, second = raster(one, colours.quantity), raster(other, colours.quantity)
+    missing = NOTHING[colours.quantity]
     panels = [
         Panel(f"{heatmap.cell_id} ({heatmap.cell_type}): {counted(heatmap.n_links, 'link', ',')}", values)
         for heatmap, values in ((one, first), (other, second))
     ]
-    panels.append(Panel(f"{one.cell_id} − {other.cell_id}", difference(first, second, NOTHING[colouring]), True))
-    missing = NOTHING[colouring]
+    panels.append(Panel(f"{one.cell_id} − {other.cell_id}", difference(first, second, missing), True))
     rule = (
         "Ranks are compared where both have a link"
         if missing is None
-        else f"A pair without a link counts as {colouring} {missing:g}"
+        else f"A pair without a link counts as {colours.quantity} {missing:g}"
     )
     text = f"Axes: the genes and peaks that either cell has. {rule}. {common(one, other)}{resolution(one)}"
-    shown = Panels(one, panels, colouring, f"{one.cell_id}|cell|{other.cell_id}")
+    shown = Panels(one, panels, colours, f"{one.cell_id}|cell|{other.cell_id}")
     return Shown(shown, several([one, other], [panel.title for panel in panels]), text)
 
 
-def with_type(one: Heatmap, mean: TypeHeatmap, colouring: Colouring) -> Shown:
+def with_type(one: Heatmap, mean: TypeHeatmap, colours: Colours) -> Shown:
     """A cell, the mean of its type, and the first minus the second where both have a value."""
-    quantity = of_type(colouring)
+    quantity = of_type(colours.quantity)
     first, second = raster(one, quantity), type_raster(mean, quantity)
     panels = [
         Panel(f"{one.cell_id}: {counted(one.n_links, 'link', ',')}", first),
         Panel(f"Mean of {mean.cell_type} ({counted(mean.n_cells, 'cell', ',')}): {mean.n_pairs:,} pairs", second),
         Panel(f"{one.cell_id} − mean, where both have a value", difference(first, second, None), True),
     ]
-    instead = "" if quantity == colouring else f"A type has no mean {colouring}: the score is shown. "
+    instead = "" if quantity == colours.quantity else f"A type has no mean {colours.quantity}: the score is shown. "
     text = (
         f"{instead}Mean {quantity} over the cells of the type that have the link, of pairs linked in "
         f"{counted(mean.least_cells, 'cell')} or more; the sliders cut the cell alone. Axes: the cell's own genes and "
         f"peaks. {resolution(one)}"
     )
-    shown = Panels(one, panels, quantity, f"{one.cell_id}|type")
+    shown = Panels(one, panels, replace(colours, quantity=quantity), f"{one.cell_id}|type")
     return Shown(shown, several([one, mean], [panel.title for panel in panels]), text)
 
 

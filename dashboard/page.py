@@ -153,7 +153,7 @@ def view_parts(
         return [], overview.panel(dataset, shown.by)
     if view == "cell":
         chosen = shown.cell or next((one.cell_id for one in cells), None)
-        main = cell.panel(shown.colour, shown.beside, shown.other, shown.link)
+        main = cell.panel(shown.colours, shown.beside, shown.other, shown.link)
         return cell.side(types, cells, chosen, shown.only), main
     if view == "locus":
         return locus.side(types, shown, cells), locus.panel(shown)

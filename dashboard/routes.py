@@ -20,7 +20,7 @@ from bi2scope.dashboard.callbacks.maps import Asked, map_answer
 from bi2scope.dashboard.client import Client, Cut, Sight, Window
 from bi2scope.dashboard.comparison import Beside
 from bi2scope.dashboard.consequences import consequences
-from bi2scope.dashboard.figures.heatmap import Colouring
+from bi2scope.dashboard.figures.colours import Colouring, Colours, Scale
 from bi2scope.dashboard.figures.style import Scheme
 from bi2scope.dashboard.markup import markup
 from bi2scope.dashboard.notices import notice, told
@@ -39,11 +39,12 @@ def maps_asked(
     cell_id: Annotated[str, Query(alias="cell")],
     cut: CutAsked,
     colouring: Colouring = "score",
+    scale: Scale = "linear",
     beside: Beside = "alone",
     other: str | None = None,
 ) -> Asked:
     """The maps that a question names."""
-    return Asked(cell_id, beside, other if beside == "cell" else None, cut, colouring)
+    return Asked(cell_id, beside, other if beside == "cell" else None, cut, Colours(colouring, scale))
 
 
 def window_asked(

@@ -141,6 +141,7 @@
     if (now.cut.layer) text.set("layer", String(now.cut.layer));
     if (now.cut.head) text.set("head", String(now.cut.head));
     if (now.view === "cell" && now.colouring && now.colouring !== "score") text.set("colour", now.colouring);
+    if (now.view === "cell" && now.scale === "log") text.set("scale", "log");
     if (now.view === "cell" && now.filter) text.set("only", now.filter);
     if (now.view === "cell" && now.beside && now.beside !== "alone") text.set("beside", now.beside);
     if (now.view === "cell" && now.beside === "cell" && now.other) text.set("other", now.other);
@@ -155,7 +156,7 @@
   }
 
   page.writeAddress = function (
-    view, cut, cell_, types, definition, tf, locus, colouring, filter, kinds, beside, other, link, by, opened
+    view, cut, cell_, types, definition, tf, locus, colouring, scale, filter, kinds, beside, other, link, by, opened
   ) {
     if (!view || !cut) return dash.no_update;
     const cell = cell_ || (page.mounted("cell") ? null : new URLSearchParams(openedWith).get("cell"));
@@ -164,7 +165,7 @@
     const moved = state && (state.view !== view || state.cell !== cell || gene(state.locus) !== gene(locus) ||
       part(state.kinds) !== part(kinds));
     const unopened = state && state.view !== view && !page.mounted(view);
-    state = { view, cell, cut, types, definition, tf, locus, colouring, filter, kinds, beside, other, link, by };
+    state = { view, cell, cut, types, definition, tf, locus, colouring, scale, filter, kinds, beside, other, link, by };
     late = late || unopened;
     if (unopened) return dash.no_update;  /* it has yet to come, and then tells what it shows */
     writeSoon(moved || late || !window.history.state ? 0 : 350);
@@ -220,6 +221,7 @@
     if (cell && changed("cell") && page.mounted("cell")) set("cell", { value: cell, data: [{ value: cell, label: cell }] });
     if (view === "cell") {
       if ((given.get("colour") || "score") !== state.colouring) set("colouring", { value: given.get("colour") || "score" });
+      if ((given.get("scale") || "linear") !== state.scale) set("scale", { value: given.get("scale") || "linear" });
       const other = given.get("other"), beside = given.get("beside") || "alone";
       if (other && changed("other")) set("other-cell", { value: other, data: [{ value: other, label: other }] });
       if (beside !== state.beside) set("beside", { value: beside });

@@ -7,12 +7,13 @@
   const frames = () => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
   const PATIENCE = 400;  /* ms that a question may take once there is a newer one of the same map */
   const ZOOM = 60;  /* ms without a move of the window, after which it is asked for */
+  const LEAST = -30;  /* where the logarithm of 0 lies: figures/colours.py says the same */
   const REST = 260;  /* ms without a move, after which the table follows */
 
   let wanted = null, running = null, done = null, drawn = null, noticed = false, resting = null, zooming = null;
   page.bins = null;  /* what the tooltip reads of the maps that are drawn */
 
-  const frame = (of) => of && JSON.stringify([of.cell, of.colouring, of.beside, of.beside === "cell" && of.other, of.scheme]);
+  const frame = (of) => of && JSON.stringify([of.cell, of.colouring, of.scale, of.beside, of.beside === "cell" && of.other, of.scheme]);
   const axes = (of) => JSON.stringify([of.cell, of.beside, of.beside === "cell" && of.other]);
   const key = (of) => frame(of) + JSON.stringify([of.cut, of.window]);
 
@@ -24,7 +25,7 @@
 
   function mapQuery(of) {
     const text = cutQuery(of.cut), w = of.window;
-    for (const name of ["cell", "colouring", "beside", "scheme"]) text.set(name, of[name]);
+    for (const name of ["cell", "colouring", "scale", "beside", "scheme"]) text.set(name, of[name]);
     if (of.beside === "cell" && of.other) text.set("other", of.other);
     if (w) text.set("window", [w.gene_start, w.gene_stop, w.peak_start, w.peak_stop].join("-"));
     if (drawn === frame(of)) text.set("drawn", "true");
@@ -33,10 +34,10 @@
 
   /* ---- what is wanted ---- */
 
-  page.wantMap = function (cell, colouring, beside, other, scheme, view, cut) {
+  page.wantMap = function (cell, colouring, scale, beside, other, scheme, view, cut) {
     if (view !== "cell" || !cell) return dash.no_update;
     watchThumbs();
-    const now = { cell, window: null, colouring, beside, other, scheme, cut: page.cutNow() || cut };
+    const now = { cell, window: null, colouring, scale, beside, other, scheme, cut: page.cutNow() || cut };
     if (wanted && axes(now) === axes(wanted)) now.window = wanted.window;
     wanted = now;
     page.zoomed("window", now.window);
@@ -161,7 +162,7 @@
     const plot = await ready();
     page.bins = answer.bins;
     if (answer.figure) page.hideTip();
-    const values = now.beside === "alone" ? laid(answer.bins.maps[0], now.colouring) : null;
+    const values = now.beside === "alone" ? laid(answer.bins.maps[0], now) : null;
     if (answer.figure) {
       if (values) answer.figure.data[0].z = values;
       await window.Plotly.react(plot, answer.figure.data, answer.figure.layout, answer.config);
@@ -203,10 +204,11 @@
   }
 
   /* Rows of values, from the bins that have one. */
-  function laid(data, colouring) {
+  function laid(data, { colouring, scale }) {
     const { bins } = page.readOf(data), rows = Math.ceil((data.gene_stop - data.gene_start) / data.dy);
     const flat = new Float32Array(rows * data.columns).fill(NaN), values = bins[colouring];
-    bins.row.forEach((row, i) => { flat[row * data.columns + bins.column[i]] = values[i]; });
+    const placed = scale === "log" ? (value) => Math.max(Math.log10(value), LEAST) : (value) => value;
+    bins.row.forEach((row, i) => { flat[row * data.columns + bins.column[i]] = placed(values[i]); });
     return Array.from({ length: rows }, (_, row) => flat.subarray(row * data.columns, (row + 1) * data.columns));
   }
 

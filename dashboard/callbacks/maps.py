@@ -15,7 +15,8 @@ from bi2scope.dashboard import cell, comparison, ids
 from bi2scope.dashboard.callbacks.page import in_browser
 from bi2scope.dashboard.client import Client, ClientError, Cut, Sight
 from bi2scope.dashboard.comparison import THRESHOLDS, Beside, Shown
-from bi2scope.dashboard.figures.heatmap import Colouring, heatmap_figure, heatmap_patch
+from bi2scope.dashboard.figures.colours import Colours
+from bi2scope.dashboard.figures.heatmap import heatmap_figure, heatmap_patch
 from bi2scope.dashboard.figures.panels import panels_figure, panels_patch
 from bi2scope.dashboard.figures.style import Scheme, graph_config
 from bi2scope.dashboard.settings import Settings
@@ -29,7 +30,7 @@ class Asked:
     beside: Beside
     other: str | None
     cut: Cut
-    colouring: Colouring
+    colours: Colours
 
 
 def register(app: Dash, client: Client, settings: Settings) -> None:
@@ -41,6 +42,7 @@ def register(app: Dash, client: Client, settings: Settings) -> None:
         Output(ids.MAP_WANTED, "data"),
         Input(ids.CELL, "value"),
         Input(ids.COLOURING, "value"),
+        Input(ids.SCALE, "value"),
         Input(ids.BESIDE, "value"),
         Input(ids.OTHER, "value"),
         Input(ids.SCHEME, "data"),
@@ -66,9 +68,7 @@ async def map_answer(client: Client, asked: Asked, sight: Sight, scheme: Scheme,
     if asked.beside == "alone":
         heatmap, dataset = await asyncio.gather(client.heatmap(asked.cell_id, asked.cut, sight), client.dataset())
         bins, caption = comparison.alone(heatmap, dataset.max_distance)
-        figure: Any = (
-            heatmap_patch(heatmap) if drawn else heatmap_figure(heatmap, scheme, asked.colouring, values=False)
-        )
+        figure: Any = heatmap_patch(heatmap) if drawn else heatmap_figure(heatmap, scheme, asked.colours, values=False)
     else:
         half = Sight(sight.width // 2, sight.height // 2, sight.window)
         maps = await several(client, asked, half)
@@ -84,7 +84,7 @@ async def several(client: Client, asked: Asked, sight: Sight) -> Shown:
     if asked.beside == "thresholds":
         cuts = [Cut(threshold, asked.cut.top_k, asked.cut.layer, asked.cut.head) for threshold in THRESHOLDS]
         maps = await asyncio.gather(*(client.heatmap(asked.cell_id, cut, sight) for cut in cuts))
-        return comparison.at_thresholds(maps, asked.colouring)
+        return comparison.at_thresholds(maps, asked.colours)
     if asked.beside == "cell":
         if asked.other is None or asked.other == asked.cell_id:
             raise ClientError("There is no second cell to show.", "Choose another one above the map.")
@@ -92,10 +92,10 @@ async def several(client: Client, asked: Asked, sight: Sight) -> Shown:
             client.heatmap(asked.cell_id, asked.cut, sight, asked.other),
             client.heatmap(asked.other, asked.cut, sight, asked.cell_id),
         )
-        return comparison.two_cells(one, other, asked.colouring)
+        return comparison.two_cells(one, other, asked.colours)
     own = await client.heatmap(asked.cell_id, asked.cut, sight)
     mean = await client.type_heatmap(own.cell_type, asked.cell_id, asked.cut, sight)
-    return comparison.with_type(own, mean, asked.colouring)
+    return comparison.with_type(own, mean, asked.colours)
 
 
 def register_other(app: Dash, client: Client, settings: Settings) -> None:

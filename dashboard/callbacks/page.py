@@ -17,7 +17,8 @@ from bi2scope.dashboard.settings import Settings
 
 IN_ADDRESS = (
     (ids.CELL, "value"), (ids.TYPES, "value"), (ids.DEFINITION, "value"), (ids.TF_SHOWN, "data"),
-    (ids.LOCUS_SHOWN, "data"), (ids.COLOURING, "value"), (ids.CELL_TYPE_FILTER, "value"), (ids.TYPE_STATE, "data"),
+    (ids.LOCUS_SHOWN, "data"), (ids.COLOURING, "value"), (ids.SCALE, "value"),
+    (ids.CELL_TYPE_FILTER, "value"), (ids.TYPE_STATE, "data"),
     (ids.BESIDE, "value"), (ids.OTHER, "value"), (ids.LINK_CHOSEN, "data"), (ids.COLOUR_CELLS, "value"),
 )  # fmt: skip
 """What the views put into the address; those that were not opened yet have nothing to put."""

@@ -6,14 +6,14 @@ so that near views are exact. Empty bins are NaN, which plotly leaves transparen
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import plotly.graph_objects as go
 from dash import Patch
 
+from bi2scope.dashboard.figures.colours import SCORES, Colouring, Colours
 from bi2scope.dashboard.figures.genome import Span, Ticks, gene_spans, gene_ticks, peak_spans, peak_ticks
 from bi2scope.dashboard.figures.style import SCHEMES, Scheme, axis, base_layout, typed_array
 from bi2scope.server.wire import Heatmap
@@ -25,27 +25,6 @@ HEIGHT = 560
 MARGIN = {"l": 92, "r": 18, "t": 12, "b": 62}
 NARROWEST = 560.0
 """Width of the plotting area in the narrowest window that the page is made for, in pixels."""
-
-
-Colouring = Literal["score", "logit", "rank", "weight"]
-
-
-@dataclass(frozen=True, slots=True)
-class Quantity:
-    """What colour stands for: its name, its range (``None`` is the highest shown) and how its numbers are written."""
-
-    title: str
-    low: float
-    high: float | None
-    form: str
-
-
-QUANTITIES: dict[Colouring, Quantity] = {
-    "score": Quantity("Score", 0.5, 1.0, ".1f"),
-    "logit": Quantity("Logit: log<br>odds of score<br>(top 2 % alike)", 0.0, None, ".0f"),
-    "rank": Quantity("Rank", 1.0, None, ".0f"),
-    "weight": Quantity("Weight", 0.0, None, ".2f"),
-}
 
 
 def raster(heatmap: Heatmap, colouring: Colouring = "score") -> npt.NDArray[np.float32]:
@@ -123,20 +102,8 @@ def bounds(spans: list[Span]) -> list[float]:
     return [span.stop - 0.5 for span in spans[:-1]]
 
 
-def colour_range(heatmap: Heatmap, colouring: Colouring) -> tuple[float, float]:
-    """Values at the two ends of the colours; at least 1 wide where the highest is not known beforehand."""
-    quantity = QUANTITIES[colouring]
-    if quantity.high is not None:
-        return quantity.low, quantity.high
-    values = getattr(heatmap.bins, colouring) or [quantity.low]
-    # A few links reach logits several times those of the rest, and would leave the rest one colour.
-    highest = np.percentile(values, 98) if colouring == "logit" else max(values)
-    least = 0.1 if colouring == "weight" else 1.0
-    return quantity.low, max(float(highest), quantity.low + least)
-
-
 def heatmap_figure(
-    heatmap: Heatmap, scheme: Scheme = "light", colouring: Colouring = "score", *, values: bool = True
+    heatmap: Heatmap, scheme: Scheme = "light", colours: Colours = SCORES, *, values: bool = True
 ) -> go.Figure:
     """The map with its axes, colour bar and chromosomes; the view stays where the reader moved it within one cell.
 
@@ -145,24 +112,20 @@ def heatmap_figure(
     """
     across, down = ticks_of(heatmap)
     across_title, down_title = titles_of(heatmap, across, down)
-    colours, (low, high) = SCHEMES[scheme], colour_range(heatmap, colouring)
     spikes = {
         "showspikes": True,
         "spikemode": "across",
         "spikethickness": 1,
         "spikedash": "dot",
-        "spikecolor": colours.muted,
+        "spikecolor": SCHEMES[scheme].muted,
         "tickangle": 0,
         "ticklabeloverflow": "allow",  # measuring each label would take as long as drawing the map
     }
+    shown = getattr(heatmap.bins, colours.quantity)
     trace = go.Heatmap(
-        **({"z": typed_array(raster(heatmap, colouring))} if values else {}),
+        **({"z": typed_array(colours.laid(raster(heatmap, colours.quantity)))} if values else {}),
         **placement(heatmap),
-        zmin=low,
-        zmax=high,
-        reversescale=colouring == "rank",  # rank 1 is the strongest
-        colorscale=[list(stop) for stop in colours.score_scale],
-        colorbar=colour_bar(QUANTITIES[colouring], scheme),
+        **colours.looks(colours.ends(shown), scheme),
         hoverinfo="none",
         hoverongaps=False,
     )
@@ -197,23 +160,6 @@ def limits(length: int, *, upside_down: bool = False) -> dict[str, Any]:
     low, high = -0.5, max(length, 1) - 0.5
     shown = [high, low] if upside_down else [low, high]
     return {"range": shown, "minallowed": low, "maxallowed": high}
-
-
-def colour_bar(quantity: Quantity, scheme: Scheme) -> dict[str, Any]:
-    """The colour bar, with the name of the quantity."""
-    return {
-        "title": {"text": quantity.title, "side": "top", "font": {"size": 13}},
-        "thickness": 14,
-        "len": 0.6,
-        "y": 0.95,
-        "yanchor": "top",
-        "outlinewidth": 0,
-        "nticks": 7,
-        "ticks": "outside",
-        "ticklen": 3,
-        "tickfont": {"size": 11, "color": SCHEMES[scheme].muted},
-        "tickformat": quantity.form,
-    }
 
 
 def heatmap_patch(heatmap: Heatmap) -> Patch:

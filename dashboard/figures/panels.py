@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,15 +11,12 @@ import numpy.typing as npt
 import plotly.graph_objects as go
 from dash import Patch
 
+from bi2scope.dashboard.figures.colours import QUANTITIES, Colours, colour_bar
 from bi2scope.dashboard.figures.genome import Ticks, gene_spans, gene_ticks, peak_spans, peak_ticks
 from bi2scope.dashboard.figures.heatmap import (
     HEIGHT,
     MARGIN,
     NARROWEST,
-    QUANTITIES,
-    Colouring,
-    Quantity,
-    colour_bar,
     limits,
     outline,
     placement,
@@ -57,7 +54,7 @@ class Panels:
 
     frame: Framed
     shown: Sequence[Panel]
-    colouring: Colouring
+    colours: Colours
     revision: str
 
 
@@ -89,15 +86,14 @@ def places_of(panels: Panels) -> list[Place]:
     return [*above, Place(LEFT, LOWER, True, True), Place(RIGHT, LOWER, False, True)]
 
 
-def value_range(panels: Panels) -> tuple[float, float]:
+def ends_of(panels: Panels) -> tuple[float, float]:
     """Values at the two ends of the colours, the same for all maps."""
-    quantity = QUANTITIES[panels.colouring]
-    if quantity.high is not None:
-        return quantity.low, quantity.high
-    values = np.concatenate([one.values[np.isfinite(one.values)] for one in panels.shown if not one.difference])
-    least = 0.1 if panels.colouring == "weight" else 1.0
-    highest = np.percentile(values, 98 if panels.colouring == "logit" else 100) if len(values) else quantity.low
-    return quantity.low, max(float(highest), quantity.low + least)
+    return panels.colours.ends(np.concatenate([one.values.ravel() for one in panels.shown if not one.difference]))
+
+
+def laid(panels: Panels, panel: Panel) -> dict[str, str]:
+    """A panel's values as its trace takes them; differences are on a linear scale always."""
+    return typed_array(panel.values if panel.difference else panels.colours.laid(panel.values))
 
 
 def ticks_at(panels: Panels, place: Place) -> tuple[Ticks, Ticks]:
@@ -112,26 +108,16 @@ def ticks_at(panels: Panels, place: Place) -> tuple[Ticks, Ticks]:
 
 def panels_figure(panels: Panels, scheme: Scheme = "light") -> go.Figure:
     """The maps with their titles, one colour bar for all of them and another for the difference."""
-    colours, (low, high) = SCHEMES[scheme], value_range(panels)
+    of_scores = panels.colours.looks(ends_of(panels), scheme)
+    of_scores["colorbar"] |= {"len": 0.45, "y": 0.98}
     layout = base_layout(scheme, margin=MARGIN | {"l": 112}, uirevision=panels.revision, shapes=[], annotations=[])
     traces = []
     for at, (panel, place) in enumerate(zip(panels.shown, places_of(panels), strict=True), start=1):
         suffix = "" if at == 1 else str(at)
-        looks = (
-            difference_looks(panels, panel, scheme)
-            if panel.difference
-            else {
-                "zmin": low,
-                "zmax": high,
-                "reversescale": panels.colouring == "rank",
-                "colorscale": [list(stop) for stop in colours.score_scale],
-                "colorbar": colour_bar(QUANTITIES[panels.colouring], scheme) | {"len": 0.45, "y": 0.98},
-                "showscale": at == 1,
-            }
-        )
+        looks = difference_looks(panels, panel, scheme) if panel.difference else of_scores | {"showscale": at == 1}
         traces.append(
             go.Heatmap(
-                z=typed_array(panel.values), **placement(panels.frame), **looks, xaxis=f"x{suffix}", yaxis=f"y{suffix}",
+                z=laid(panels, panel), **placement(panels.frame), **looks, xaxis=f"x{suffix}", yaxis=f"y{suffix}",
                 hoverinfo="none", hoverongaps=False,
             )
         )  # fmt: skip
@@ -188,10 +174,10 @@ def titles_at(panels: Panels, place: Place, across: Ticks, down: Ticks) -> tuple
 
 def difference_looks(panels: Panels, panel: Panel, scheme: Scheme) -> dict[str, Any]:
     """Colours of differences: the same on either side of 0, the scores' own range or what 98 of 100 stay within."""
-    quantity = QUANTITIES[panels.colouring]
+    quantity = QUANTITIES[panels.colours.quantity]
     known = np.abs(panel.values[np.isfinite(panel.values)])
-    most = 0.5 if panels.colouring == "score" else float(np.percentile(known, 98)) if len(known) else 1.0
-    bar = Quantity("Difference", -most, most, "+" + quantity.form)
+    most = 0.5 if panels.colours.quantity == "score" else float(np.percentile(known, 98)) if len(known) else 1.0
+    bar = replace(quantity, title="Difference", form="+" + quantity.form)
     return {
         "zmin": -max(most, 0.01),
         "zmax": max(most, 0.01),
@@ -205,7 +191,7 @@ def panels_patch(panels: Panels) -> Patch:
     patch = Patch()
     for at, (panel, place) in enumerate(zip(panels.shown, places_of(panels), strict=True)):
         suffix = "" if at == 0 else str(at + 1)
-        patch["data"][at]["z"] = typed_array(panel.values)
+        patch["data"][at]["z"] = laid(panels, panel)
         for key, value in placement(panels.frame).items():
             patch["data"][at][key] = value
         patch["layout"]["annotations"][at]["text"] = panel.title

@@ -12,6 +12,7 @@ from service import Service
 
 from bi2scope.dashboard.address import MODEL_K, Shown, links_csv, missing, scores_csv
 from bi2scope.dashboard.client import STORE, Cut
+from bi2scope.dashboard.figures.colours import SCORES, Colours
 from bi2scope.data.store.reader import StoreReader
 
 
@@ -35,6 +36,13 @@ def test_panels_and_outlines_round_cells_are_part_of_an_address() -> None:
     other = Shown.of_query("?view=celltype&panels=both")
     assert other.kinds.panels == "one"
     assert any("panels is “both”" in said for said in other.problems)
+
+
+def test_what_colour_stands_for_and_its_scale_are_part_of_an_address() -> None:
+    assert Shown.of_query("?view=cell&colour=rank&scale=log").colours == Colours("rank", "log")
+    other = Shown.of_query("?view=cell&scale=ln")
+    assert other.colours == SCORES
+    assert any("scale is “ln”" in said for said in other.problems)
 
 
 @pytest.mark.parametrize(

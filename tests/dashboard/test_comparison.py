@@ -10,7 +10,8 @@ from wires import heatmap
 
 from bi2scope.dashboard import comparison
 from bi2scope.dashboard.comparison import NOTHING, THRESHOLDS, at_thresholds, common, difference, two_cells, with_type
-from bi2scope.dashboard.figures.heatmap import Colouring, raster
+from bi2scope.dashboard.figures.colours import SCORES, Colouring, Colours
+from bi2scope.dashboard.figures.heatmap import raster
 from bi2scope.dashboard.figures.panels import panels_figure, panels_patch, places_of
 from bi2scope.server.wire import Heatmap, HeatmapBins
 from bi2scope.server.wire_maps import TypeHeatmap, TypeHeatmapBins
@@ -49,7 +50,7 @@ def test_a_pair_that_one_cell_lacks_counts_as_no_association() -> None:
 @pytest.mark.parametrize("colouring", list(NOTHING))
 def test_two_cells_share_axes_and_colours_and_the_third_map_is_what_sets_them_apart(colouring: Colouring) -> None:
     one, other = heatmap(), second()
-    shown = two_cells(one, other, colouring)
+    shown = two_cells(one, other, Colours(colouring))
     own, beside, apart = (panel.values for panel in shown.panels.shown)
     assert np.array_equal(apart, difference(raster(one, colouring), raster(other, colouring), NOTHING[colouring]), True)
     assert np.array_equal(own, raster(one, colouring), True)
@@ -73,7 +74,7 @@ def test_pairs_that_both_cells_link_are_counted_where_single_pairs_are_in_view()
 
 def test_the_papers_thresholds_stand_side_by_side_with_their_links() -> None:
     maps = [heatmap(threshold=threshold, n_links=1_000 - at) for at, threshold in enumerate(THRESHOLDS)]
-    shown = at_thresholds(maps, "score")
+    shown = at_thresholds(maps, SCORES)
     assert [panel.title for panel in shown.panels.shown] == [
         "Score > 0.5: 1,000 links", "Score > 0.8: 999 links", "Score > 0.9: 998 links", "Score > 0.95: 997 links",
     ]  # fmt: skip
@@ -87,8 +88,8 @@ def test_the_papers_thresholds_stand_side_by_side_with_their_links() -> None:
 @pytest.mark.parametrize(("colouring", "shows"), [("score", "score"), ("logit", "score"), ("weight", "weight")])
 def test_beside_the_mean_of_a_type_only_what_it_has_is_shown(colouring: Colouring, shows: Colouring) -> None:
     one, mean = heatmap(), mean_of_type()
-    shown = with_type(one, mean, colouring)
-    assert shown.panels.colouring == shows
+    shown = with_type(one, mean, Colours(colouring, "log"))
+    assert shown.panels.colours == Colours(shows, "log")
     values = shown.panels.shown[1].values
     at = mean.bins.row[0], mean.bins.column[0]
     assert values[at] == np.float32(getattr(mean.bins, f"mean_{shows}")[0])
@@ -100,7 +101,7 @@ def test_beside_the_mean_of_a_type_only_what_it_has_is_shown(colouring: Colourin
 
 
 def test_the_patch_turns_the_old_panels_into_the_new_ones() -> None:
-    shown = two_cells(heatmap(), second(), "score").panels
+    shown = two_cells(heatmap(), second(), Colours("score", "log")).panels
     figure = panels_figure(shown).to_plotly_json()
     set_to = {tuple(op["location"]): op["params"]["value"] for op in panels_patch(shown).to_plotly_json()["operations"]}
     for at in range(3):

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from wires import heatmap
 
+from bi2scope.dashboard.figures.colours import Colouring, Colours
 from bi2scope.dashboard.figures.heatmap import (
-    Colouring,
     caption,
     heatmap_figure,
     heatmap_patch,
@@ -154,7 +154,7 @@ def test_the_tooltip_can_find_its_link() -> None:
 def test_colour_can_stand_for_what_does_not_saturate(
     colouring: Colouring, title: str, ends: tuple[float, float]
 ) -> None:
-    (trace,) = heatmap_figure(heatmap(), colouring=colouring).data
+    (trace,) = heatmap_figure(heatmap(), colours=Colours(colouring)).data
     assert trace.colorbar.title.text == title
     assert (trace.zmin, trace.zmax) == ends
     assert trace.reversescale == (colouring == "rank")
