@@ -10,7 +10,7 @@ import numpy as np
 import plotly.graph_objects as go
 from dash import Patch
 
-from bi2scope.dashboard.figures.style import SCHEMES, Scheme, axis, base_layout, type_colour
+from bi2scope.dashboard.figures.style import SCHEMES, Scheme, axis, base_layout, on_page, type_colour
 from bi2scope.server.wire import Embedding
 
 SVG_LIMIT = 5000
@@ -45,7 +45,7 @@ def embedding_figure(
         figure.add_trace(
             draw(
                 x=x[at], y=y[at], customdata=names[at].tolist(), name=kind, mode="markers",
-                marker={"size": size, "color": type_colour(i), "opacity": 0.75},
+                marker={"size": size, "color": on_page(type_colour(i), scheme), "opacity": 0.75},
                 hovertemplate="%{customdata}<extra>" + kind + "</extra>",
             )
         )  # fmt: skip

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
 
 from bi2scope.dashboard.figures.genome import Span, start_of
-from bi2scope.dashboard.figures.style import SCHEMES, Scheme, axis, base_layout, typed_array
+from bi2scope.dashboard.figures.style import SCHEMES, Scheme, axis, base_layout, on_page, typed_array
 from bi2scope.dashboard.figures.tracks import Genome, Track, highest_per_bin, peak_note
 
 COLUMNS = 4
@@ -36,6 +37,7 @@ def facets_figure(tracks: Sequence[Track], genome: Genome, scheme: Scheme = "lig
     """
     figure = go.Figure(layout=base_layout(scheme, **frame(len(genome.spans)), legend=legend(), hovermode="closest"))
     rows = rows_of(len(genome.spans))
+    tracks = [replace(track, colour=on_page(track.colour, scheme)) for track in tracks]
     for at, span in enumerate(genome.spans):
         name = "" if at == 0 else str(at + 1)
         low, high = places_of(at, rows)

@@ -13,7 +13,7 @@ import plotly.graph_objects as go
 from bi2scope.dashboard.arcs import Arcs, Over, Place, Sight
 from bi2scope.dashboard.figures.arcs import Height, arc_traces, colour_bar, highlight
 from bi2scope.dashboard.figures.gene_track import DrawnGene, gene_traces, n_rows, packed
-from bi2scope.dashboard.figures.style import SCHEMES, Scheme, axis, base_layout, typed_array
+from bi2scope.dashboard.figures.style import SCHEMES, Scheme, axis, base_layout, on_page, typed_array
 from bi2scope.server.wire_genes import Region, RegionScores
 
 Quantity = Literal["lift", "links", "score", "weight"]
@@ -173,7 +173,7 @@ def track_lines(region: Region, shown: Shown, scheme: Scheme) -> list[Line]:
     opens = [np.asarray(kind.n_open) / max(kind.n_cells, 1) for kind in region.cell_types]
     sums = [quantity_of(kind, shown.quantity) for kind in region.cell_types]
     for kind, share, total in zip(region.cell_types, opens, sums, strict=True):
-        colour = shown.colours.get(kind.cell_type, SCHEMES[scheme].primary)
+        colour = on_page(shown.colours.get(kind.cell_type, SCHEMES[scheme].primary), scheme)
         name = f"<b>{kind.cell_type}</b> ({kind.n_cells:,} cells)"
         lines.append(Line(f"{name} share of open cells{binned}", "share", start, end, share, colour, highest(opens)))
         quantity = QUANTITIES[shown.quantity]

@@ -63,6 +63,12 @@ TYPE_COLOURS = (
     "#882255", "#999933", "#332288", "#44aa99", "#aa4499", "#6699cc", "#117733", "#997700", "#994455", "#888888",
 )  # fmt: skip
 
+ON_DARK = {
+    "#0072b2": "#2b87d1", "#882255": "#c73b7c", "#332288": "#7a6be0", "#aa4499": "#bb55aa", "#117733": "#2a9d4e",
+    "#994455": "#b85c6d",
+}  # fmt: skip
+"""What stands on the dark page for a cell type's colour that would stand out less than 3 : 1 from it."""
+
 DIVERGING: dict[Scheme, tuple[str, str, str]] = {
     "light": ("#1f5fae", "#d5d8dc", "#c14a09"),
     "dark": ("#62a8ef", "#62666c", "#ff9d5c"),
@@ -100,6 +106,11 @@ FONT = "-apple-system, BlinkMacSystemFont, 'Segoe UI', Roboto, Helvetica, Arial,
 def type_colour(position: int) -> str:
     """Colour of the cell type at a position in the data set's list; the list is gone round when it is too short."""
     return TYPE_COLOURS[position % len(TYPE_COLOURS)]
+
+
+def on_page(colour: str, scheme: Scheme) -> str:
+    """A cell type's colour as a page shows it; other colours stay as they are."""
+    return ON_DARK.get(colour, colour) if scheme == "dark" else colour
 
 
 def base_layout(scheme: Scheme, **rest: Any) -> dict[str, Any]:
@@ -153,11 +164,12 @@ def graph_config(*, wheel: bool = False, choose: bool = False) -> dict[str, Any]
 def as_light() -> dict[str, Any]:
     """How colours of the dark page are written for the light one: single ones, and the two scales of scores.
 
-    Colours of cell types, and those that stand out from both pages, stay as they are.
+    Colours that both pages show stay as they are.
     """
     dark, light = SCHEMES["dark"], SCHEMES["light"]
     names = ("text", "muted", "line", "band", "primary", "secondary")
     plain = {getattr(dark, name): getattr(light, name) for name in names}
+    plain |= {shown: colour for colour, shown in ON_DARK.items()}
     for several in (DIVERGING, PALE, BETWEEN, HUES):
         plain |= zip(several["dark"], several["light"], strict=True)
     for one in (VEIL, DIMMED):

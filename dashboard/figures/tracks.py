@@ -12,7 +12,7 @@ import plotly.graph_objects as go
 from dash import Patch
 
 from bi2scope.dashboard.figures.genome import CHARACTER, Span, Ticks, chromosome_ticks, peak_ticks
-from bi2scope.dashboard.figures.style import SCHEMES, Scheme, axis, base_layout, typed_array
+from bi2scope.dashboard.figures.style import SCHEMES, Scheme, axis, base_layout, on_page, typed_array
 
 NARROWEST = 600.0
 """Width of the plotting area in the narrowest window that the page is made for, in pixels."""
@@ -161,7 +161,7 @@ def tracks_figure(
                 **trace_parts(track, genome, 0, genome.n_peaks, bins),
                 name=track.label,
                 mode="lines",
-                line={"width": 1, "color": track.colour, "shape": "hvh"},
+                line={"width": 1, "color": on_page(track.colour, scheme), "shape": "hvh"},
                 fill="tozeroy",
                 hovertemplate=f"<b>{track.label}</b>: %{{y:,.4g}}<br>%{{customdata}}<extra></extra>",
                 yaxis=f"y{suffix}",
