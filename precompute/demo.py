@@ -1,10 +1,10 @@
-"""The demo: the bundled cells, a model trained on them, their attention store; made once, reused after."""
+"""The demo: the bundled cells, a model trained on them and its control, their store; made once, reused after."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -14,11 +14,16 @@ from bi2scope.data.multiome import Multiome
 from bi2scope.data.readers import read_h5ad_pair
 from bi2scope.data.store.reader import StoreReader
 from bi2scope.model.checkpoint import Trained, load, save
-from bi2scope.model.config import protocol_defaults
+from bi2scope.model.config import Control, ModelConfig, TrainingConfig, protocol_defaults
+from bi2scope.model.controls import named_control
 from bi2scope.model.training import train
 from bi2scope.precompute.build import BuildOptions, precompute
 
 T = TypeVar("T")
+Configuration = tuple[ModelConfig, TrainingConfig]
+
+CONTROL: Control = "random-weights"
+"""What the sliders compare the model with: how many of its links a network that learned nothing shows, too."""
 
 
 @dataclass(frozen=True)
@@ -27,8 +32,8 @@ class Demo:
 
     Attributes
     ----------
-    checkpoint, store
-        The two files of its folder.
+    checkpoint, control, store
+        The three files of its folder: the model, the network with random weights to compare it with, the store.
     report
         The training report of the model.
     seconds
@@ -36,6 +41,7 @@ class Demo:
     """
 
     checkpoint: Path
+    control: Path
     store: Path
     report: dict[str, Any]
     seconds: tuple[tuple[str, float | None], ...]
@@ -61,23 +67,20 @@ def build_demo(folder: Path, epochs: int | None = None) -> Demo:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"{folder} cannot be made: {error.strerror}.", "Choose another --folder.") from error
-    checkpoint, store = folder / "model.safetensors", folder / "store.h5"
+    checkpoint, control, store = (folder / name for name in ("model.safetensors", f"{CONTROL}.safetensors", "store.h5"))
     seconds: list[tuple[str, float | None]] = []
 
     multiome = _timed(seconds, "read cells", lambda: read_h5ad_pair(*example_pair()))
-    trained = _found_model(checkpoint, multiome, epochs)
-    if trained is None:
-        trained = _timed(seconds, "train", lambda: _train(multiome, checkpoint, epochs))
-    else:
-        seconds.append(("train", None))
-    if _store_is_of(store, trained, multiome):
+    model_config, training_config = protocol_defaults("bi2scope", epochs=epochs)
+    trained = _model(seconds, "train", multiome, checkpoint, (model_config, training_config))
+    wanted = named_control(model_config, replace(training_config, control=CONTROL))
+    beside: dict[str, Trained] = {CONTROL: _model(seconds, "control", multiome, control, wanted)}
+    if _store_is_of(store, trained, beside, multiome):
         seconds.append(("precompute", None))
     else:
-        model = trained
-        _timed(
-            seconds, "precompute", lambda: precompute(model, multiome, store, BuildOptions(name=NAME, overwrite=True))
-        )
-    return Demo(checkpoint, store, trained.report, tuple(seconds))
+        options = BuildOptions(name=NAME, overwrite=True, controls=beside)
+        _timed(seconds, "precompute", lambda: precompute(trained, multiome, store, options))
+    return Demo(checkpoint, control, store, trained.report, tuple(seconds))
 
 
 def _timed(seconds: list[tuple[str, float | None]], step: str, work: Callable[[], T]) -> T:
@@ -87,34 +90,45 @@ def _timed(seconds: list[tuple[str, float | None]], step: str, work: Callable[[]
     return result
 
 
-def _train(multiome: Multiome, checkpoint: Path, epochs: int | None) -> Trained:
-    model_config, training_config = protocol_defaults("bi2scope", epochs=epochs)
-    trained = train(multiome, model_config, training_config)
+def _model(
+    seconds: list[tuple[str, float | None]], step: str, multiome: Multiome, checkpoint: Path, wanted: Configuration
+) -> Trained:
+    """The model of an earlier run, if it is the one that is wanted; else a new one."""
+    found = _found(checkpoint, multiome, wanted)
+    if found is not None:
+        seconds.append((step, None))
+        return found
+    return _timed(seconds, step, lambda: _train(multiome, checkpoint, wanted))
+
+
+def _train(multiome: Multiome, checkpoint: Path, wanted: Configuration) -> Trained:
+    trained = train(multiome, *wanted)
     save(trained, checkpoint)
     return trained
 
 
-def _found_model(checkpoint: Path, multiome: Multiome, epochs: int | None) -> Trained | None:
-    """The model of an earlier run, if it is the one that a new run would train."""
+def _found(checkpoint: Path, multiome: Multiome, wanted: Configuration) -> Trained | None:
     if not checkpoint.exists():
         return None
     try:
         trained = load(checkpoint)
     except CheckpointError:
         return None
-    wanted = protocol_defaults("bi2scope", epochs=epochs)
     same = (trained.model_config, trained.training_config) == wanted
     return trained if same and trained.dataset_digest == multiome.digest else None
 
 
-def _store_is_of(store: Path, trained: Trained, multiome: Multiome) -> bool:
-    """Whether an earlier run's store holds the attention of this model over these cells."""
+def _store_is_of(store: Path, trained: Trained, controls: dict[str, Trained], multiome: Multiome) -> bool:
+    """Whether an earlier run's store holds the attention of this model, and of its controls, over these cells."""
     if not store.exists():
         return False
     try:
         with StoreReader.open(store) as reader:
+            attributes, made = reader.attributes, reader.attributes.configuration.get("precompute", {})
             return (
-                reader.attributes.model_digest == trained.digest and reader.attributes.dataset_digest == multiome.digest
+                attributes.model_digest == trained.digest
+                and attributes.dataset_digest == multiome.digest
+                and made.get("controls") == {name: control.digest for name, control in controls.items()}
             )
     except StoreError:
         return False
