@@ -77,11 +77,10 @@ PEAK_COLUMNS = [
 
 
 def grid(name: str, columns: list[dict[str, Any]], class_name: str = "table") -> dag.AgGrid:
-    """An empty grid; its rows come later."""
+    """A grid whose rows are still to come; ``[]`` for its rows says that there are none."""
     return dag.AgGrid(
         id=name,
         columnDefs=columns,
-        rowData=[],
         defaultColDef={
             "sortable": True,
             "resizable": True,
