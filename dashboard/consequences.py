@@ -21,6 +21,9 @@ FALSE_DISCOVERY = (
     "Links of this control that survive threshold and k in all cells of the type, over the model's there. With random "
     "weights: an empirical false-discovery rate, the share of links that a network which learned nothing shows, too."
 )
+ALIKE = 0.8
+"""Share of a control from which on the cut is said to tell little."""
+
 DISTANCE_TICKS = ((1_000, "1 kb"), (10_000, "10 kb"), (100_000, "100 kb"), (1_000_000, "1 Mb"), (10_000_000, "10 Mb"))
 
 
@@ -37,7 +40,7 @@ def consequences(profile: LinkProfile, k_max: int) -> Parts:
             ],
             className="left-facts",
         ),
-        *([between_steps()] if profile.controls is None else []),
+        *controls_note(profile.controls),
         *([truncated_note(k_max)] if profile.truncated else []),
         links_per_gene(profile),
         distances(profile),
@@ -75,9 +78,14 @@ def control_fact(control: ControlLinks) -> html.Div:
     return fact(explained, value, detail)
 
 
-def between_steps() -> html.P:
-    """Why no control is shown."""
-    return html.P("Controls are counted at the slider's steps of the threshold only.", className="left-note")
+def controls_note(controls: Sequence[ControlLinks] | None) -> Parts:
+    """Why no control is shown, or which of them the cut does not tell from the model."""
+    if controls is None:
+        text = "Controls are counted at the slider's steps of the threshold only."
+    else:
+        alike = [control.name for control in controls if control.share is not None and control.share >= ALIKE]
+        text = f"This cut does not tell the model from {' and '.join(alike)}." if alike else ""
+    return [html.P(text, className="left-note")] if text else []
 
 
 def links_per_gene(profile: LinkProfile) -> html.Figure:

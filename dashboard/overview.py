@@ -176,7 +176,7 @@ def metrics_table(report: TrainingReport) -> dmc.Table:
 
 
 CONTROL_SENTENCES: dict[str | None, str] = {
-    "random-weights": "weights drawn anew for attention",
+    "random-weights": "all parameters at random, not trained",
     "untrained": "the network before its training",
     "shuffled-labels": "trained on labels without meaning",
     "uniform-attention": "all candidates of a gene weigh alike",

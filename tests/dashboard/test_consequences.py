@@ -57,6 +57,9 @@ def test_a_control_is_a_share_with_its_definition() -> None:
     tree = consequences(link_profile(controls=[control]), 50)
     assert "Also in random-weights Links of this control" in text_of(tree)
     assert "87 of the control over 100 of the model 87 %" in text_of(tree)
+    assert "does not tell the model from random-weights" in text_of(tree)
+    less = control.model_copy(update={"n_links": 20, "share": 0.2})
+    assert "does not tell" not in text_of(consequences(link_profile(controls=[less]), 50))
     labels = [text_of(one) for one in every(tree) if getattr(one, "role", "") == "tooltip"]
     assert "empirical false-discovery rate" in labels[0]
     assert "steps of the threshold" in text_of(consequences(link_profile(controls=None), 50))
