@@ -26,10 +26,7 @@ def arrow_stream(table: Table) -> Iterator[bytes | memoryview]:
     batch = record_batch(next(table.blocks), table.comments)
     second = next(table.blocks, None)
     if second is None:
-        whole = pa.BufferOutputStream()
-        with pa.ipc.new_stream(whole, batch.schema) as writer:
-            writer.write_batch(batch)
-        yield memoryview(whole.getvalue())
+        yield memoryview(_whole(batch))
         return
     sink = io.BytesIO()
     with pa.ipc.new_stream(sink, batch.schema) as writer:
@@ -62,6 +59,19 @@ def arrow_array(column: Column) -> Any:
         words = column.words.arrow if len(used) == len(column.words) else column.words.arrow.take(pa.array(used))
         return pa.DictionaryArray.from_arrays(pa.array(codes), words, safe=False)
     return pa.array(column)
+
+
+def _whole(batch: Any) -> bytearray:
+    """A stream of one batch, in memory of its size: what grows under Arrow's hand leaves some of it with Arrow."""
+    import pyarrow as pa
+
+    size = pa.MockOutputStream()
+    with pa.ipc.new_stream(size, batch.schema) as writer:
+        writer.write_batch(batch)
+    whole = bytearray(size.size())
+    with pa.ipc.new_stream(pa.FixedSizeBufferWriter(pa.py_buffer(whole)), batch.schema) as writer:
+        writer.write_batch(batch)
+    return whole
 
 
 def _taken(sink: io.BytesIO) -> bytes:
