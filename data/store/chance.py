@@ -21,7 +21,7 @@ def add_chance(cell, depth, cut, tables, genes, places, sums, frames):  # type: 
     Parameters
     ----------
     cell, depth, cut
-        As :func:`bi2scope.data.store.decoding.add_cell` takes them.
+        As :func:`bi2scope.data.store.own_sums.own_sums` takes them.
     tables
         ``(65536,)`` whole score, ``exp(s)`` and bin of every bits.
     genes

@@ -66,7 +66,7 @@ class CellSums:
         sums, n_open = plus.sums - minus.sums, plus.n_open - minus.n_open
         for kept in whole:
             sums, n_open = sums + kept.sums, n_open + kept.n_open
-        truncated = plus.truncated or any_cut_off(self.links, np.concatenate(doubtful), cut)
+        truncated = plus.truncated or any_cut_off(self.links, np.concatenate(doubtful), self.n_peaks, cut)
         return CutSums(sums, n_open, truncated)
 
     def _types(self, cells: Cells) -> Iterator[tuple[Cells, Cells]]:

@@ -28,7 +28,7 @@ def count_cell(cell, depth, frames, tables, uniform, counts, weights):  # type: 
         ``(k_max,)`` frame at which each rank's bins start, ``(65536,)`` bin of every bits, -1 for none, ``(n_bins,)``
         edges in units of the score, and the first frame of the run.
     tables, uniform
-        As :func:`bi2scope.data.store.decoding.add_cell` takes them.
+        As :func:`bi2scope.data.store.own_sums.own_sums` takes them.
     counts, weights
         ``(n_peaks, n_frames)`` uint64 of the run, added to; ``weights`` may have no frames. A cell's links are of few
         peaks, so their counters lie near one another.

@@ -27,6 +27,12 @@ THREADS = min(os.cpu_count() or 1, 4)
 FEW_CELLS = 8
 """For each thread at least."""
 
+_WORTH_SHARE = 8
+"""To find where all cells lie is worth while for a sum over one in so many."""
+
+_RUN = 64
+"""Cells of one call of compiled code, which nothing interrupts."""
+
 
 @dataclass(frozen=True, slots=True)
 class CutSums:
@@ -82,8 +88,8 @@ class CumulativeScores:
 def cut_sums(links: StoredLinks, cells: Ints, n_peaks: int, cut: Cut) -> CutSums:
     """Sum the surviving links of some cells, peak by peak, from the links themselves.
 
-    A few threads share the cells, each of which is read only as far as the cut's k. Memory does not depend on the
-    number of cells.
+    A few threads share the cells, each of which is read only as far as the cut's k, and no further than there are
+    links that survive. Memory does not depend on the number of cells.
 
     Raises
     ------
@@ -92,33 +98,73 @@ def cut_sums(links: StoredLinks, cells: Ints, n_peaks: int, cut: Cut) -> CutSums
     """
     threads = min(THREADS, max(1, len(cells) // FEW_CELLS))
     shares = [cells[start::threads] for start in range(threads)]
+    sums = [_Sum(links, n_peaks, cut, len(cells)) for _ in shares]
     if threads == 1:
-        parts = [_share(links, shares[0], n_peaks, cut)]
+        sums[0].add(cells)
     else:
         with ThreadPoolExecutor(threads) as pool:
-            parts = list(pool.map(lambda share: _share(links, share, n_peaks, cut), shares))
-    total = sum((part for part, _ in parts[1:]), start=parts[0][0])
-    truncated = cut.threshold < links.floor or max(last for _, last in parts) >= halves.lowest_above(cut.threshold)
+            list(pool.map(_Sum.add, sums, shares))
+    total = sum((each.total for each in sums[1:]), start=sums[0].total)
     columns = np.ascontiguousarray(total.T)
-    return CutSums(columns[:-1], columns[-1], truncated)
+    return CutSums(columns[:-1], columns[-1], any(each.truncated for each in sums))
 
 
-def _share(links: StoredLinks, cells: Ints, n_peaks: int, cut: Cut) -> tuple[WholeSums, int]:
-    """``(n_peaks, 4)`` sums and open cells, and the highest bits at which a row was cut short."""
-    total, highest = np.zeros((n_peaks, len(schema.DEFINITIONS) + 1), dtype=np.int64), 0
-    for cell in cells:
-        highest = max(highest, _add_cell(links, int(cell), cut, total))
-    return total, highest
+class _Sum:
+    """A sum over cells, for one thread.
 
+    Parameters
+    ----------
+    links, n_peaks, cut
+        As :func:`cut_sums` takes them.
+    n_cells
+        Cells that all threads together will add.
 
-def _add_cell(links: StoredLinks, cell: int, cut: Cut, total: WholeSums) -> int:
-    from bi2scope.data.store import decoding
+    Attributes
+    ----------
+    total
+        ``(n_peaks, 4)`` int64 sums and open cells.
+    """
 
-    asked = asked_of(links, cut)
-    last = int(decoding.add_cell(*links.stored(cell, cut.top_k), asked, halves.tables(), total))
-    if last == decoding.DAMAGED:
-        raise beyond(cell)
-    return last
+    def __init__(self, links: StoredLinks, n_peaks: int, cut: Cut, n_cells: int) -> None:
+        from bi2scope.data.store.summing import CutTables, Room
+
+        self.total = np.zeros((n_peaks, len(schema.DEFINITIONS) + 1), dtype=np.int64)
+        self._links, self._cut, self._tables = links, cut, CutTables.of(*asked_of(links, cut))
+        direct = links.direct if n_cells * _WORTH_SHARE >= len(links.depth) else None
+        self._packed = None if direct is None else direct.packed()
+        self._room, self._highest = Room.of(links, n_peaks), 0
+
+    @property
+    def truncated(self) -> bool:
+        """Whether links that would have survived are missing."""
+        return self._cut.threshold < self._links.floor or self._highest >= self._tables.lowest
+
+    def add(self, cells: Ints) -> None:
+        """Add some cells; raises as :func:`cut_sums`."""
+        for first in range(0, len(cells), _RUN):
+            run = cells[first : first + _RUN]
+            while len(run := run[self._add_packed(run) :]):
+                self._add_one(int(run[0]))
+                run = run[1:]
+
+    def _add_packed(self, cells: Ints) -> int:
+        """Add cells where they lie, up to one that is in doubt; how many."""
+        from bi2scope.data.store import summing
+
+        if self._packed is None:
+            return 0
+        n, highest = summing.add_cells(cells, self._packed, self._tables, self._room, self.total)
+        self._highest = max(self._highest, int(highest))
+        return int(n)
+
+    def _add_one(self, cell: int) -> None:
+        from bi2scope.data.store import decoding, summing
+
+        stored, _ = self._links.stored(cell, self._cut.top_k)
+        last = int(summing.add_cell(stored, self._tables, self._room, self.total))
+        if last == decoding.DAMAGED:
+            raise beyond(cell)
+        self._highest = max(self._highest, last)
 
 
 def beyond(cell: int) -> ValueError:
@@ -131,17 +177,19 @@ def asked_of(links: StoredLinks, cut: Cut) -> tuple[int, int, bool]:
     return halves.lowest_above(cut.threshold), _below(cut), links.kind == "uniform"
 
 
-def any_cut_off(links: StoredLinks, cells: Ints, cut: Cut) -> bool:
-    """Whether links of any of the cells that would have survived are missing; cells are read up to the first such.
+def any_cut_off(links: StoredLinks, cells: Ints, n_peaks: int, cut: Cut) -> bool:
+    """Whether links of any of the cells that would have survived are missing; no more runs are read than tell.
 
     The rule of :meth:`bi2scope.data.attention.CellAttention.cut_off`.
     """
-    from bi2scope.data.store import decoding
-
-    lowest, below = halves.lowest_above(cut.threshold), _below(cut)
-    return cut.threshold < links.floor or any(
-        decoding.cut_short(*links.stored(int(cell), cut.top_k), below) >= lowest for cell in cells
-    )
+    if not len(cells):
+        return False
+    of_run = _Sum(links, n_peaks, cut, len(cells))
+    for first in range(0, len(cells), _RUN):
+        if of_run.truncated:
+            break
+        of_run.add(cells[first : first + _RUN])
+    return of_run.truncated
 
 
 def _below(cut: Cut) -> int:

@@ -71,14 +71,14 @@ def unrolled(n_links, step, depth):  # type: ignore[no-untyped-def]
     ``(n_stored,)`` rows and bits, and ``(n_rows,)`` bits of each row's last link up to the rank, 0 without one.
     """
     row, bits, last = np.empty(len(step), np.int32), np.empty(len(step), np.uint16), np.zeros(len(n_links), np.uint16)
-    (rows, here), (other_rows, other_here) = _all_rows(len(n_links)), _all_rows(len(n_links))
-    (order, start), n_rows, at = _by_length(n_links, depth), len(n_links), 0
+    (rows, here), (other_rows, other_here) = all_rows(len(n_links)), all_rows(len(n_links))
+    (order, start), n_rows, at = by_length(n_links, depth), len(n_links), 0
     for rank in range(1, depth + 1):
         if start[rank] > start[rank - 1]:
             ended = order[start[rank - 1] : start[rank]]
-            n_rows = _without(ended, (rows[:n_rows], here[:n_rows]), (other_rows, other_here), last)
+            n_rows = without(ended, (rows[:n_rows], here[:n_rows]), (other_rows, other_here), last)
             rows, other_rows, here, other_here = other_rows, rows, other_here, here
-        _step_down(step[at : at + n_rows], rank == 1, here[:n_rows])
+        step_down(step[at : at + n_rows], rank == 1, here[:n_rows])
         row[at : at + n_rows], bits[at : at + n_rows] = rows[:n_rows], here[:n_rows]
         at += n_rows
     for i in range(n_rows):
@@ -87,13 +87,13 @@ def unrolled(n_links, step, depth):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _all_rows(n_rows):  # type: ignore[no-untyped-def]
+def all_rows(n_rows):  # type: ignore[no-untyped-def]
     """Every row, and room for the bits of its link."""
     return np.arange(n_rows).astype(np.int32), np.zeros(n_rows, np.uint16)
 
 
 @compiled
-def _by_length(n_links, depth):  # type: ignore[no-untyped-def]
+def by_length(n_links, depth):  # type: ignore[no-untyped-def]
     """Rows by the number of their links up to a rank, then by place; and where those of each number start."""
     start, order = np.zeros(depth + 2, np.int64), np.empty(len(n_links), np.int32)
     for row in range(len(n_links)):
@@ -109,7 +109,7 @@ def _by_length(n_links, depth):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _without(ended, links, kept, last):  # type: ignore[no-untyped-def]
+def without(ended, links, kept, last):  # type: ignore[no-untyped-def]
     """Copy rows and bits but for the rows that ended, both ascending; how many are left.
 
     From one pair of arrays to another, and in runs, which takes a processor a fraction of what it takes to move each
@@ -144,9 +144,13 @@ def _copy(some, to):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _step_down(step, first, here):  # type: ignore[no-untyped-def]
+def step_down(step, first, here):  # type: ignore[no-untyped-def]
+    """Go from the bits of one rank to those of the next, in place; the highest of them."""
+    highest = np.uint16(0)
     for i in range(len(step)):
         here[i] = step[i] if first else here[i] - step[i]
+        highest = max(highest, here[i])
+    return highest
 
 
 @compiled
@@ -190,97 +194,34 @@ def cut_short(cell, depth, below):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def add_cell(cell, depth, cut, tables, total):  # type: ignore[no-untyped-def]
-    """Add up a cell's surviving links, peak by peak.
+def by_row(cell, depth, table):  # type: ignore[no-untyped-def]
+    """The links of a cell up to a rank, row by row.
 
     Parameters
     ----------
     cell, depth
-        Its storage as far as the cut asks for, and the highest rank there.
-    cut
-        Lowest bits that survive, the k asked for, and whether all links weigh the same.
-    tables
-        ``(65536,)`` whole score and ``exp(s)`` of every bits.
-    total
-        ``(n_peaks, 4)`` int64, added to: links, scores and weights, and cells with a count of the peak.
+        Its storage as far as the rank, and the rank.
+    table
+        ``(65536,)`` what is asked of each link's bits.
 
     Returns
     -------
-    :func:`last_cut`, or :data:`DAMAGED`.
-    """
-    if not sound(cell, len(total)):
-        return DAMAGED
-    lowest, below, uniform = cut
-    n_own, n_links = len(cell.own_peaks), cell.n_links
-    both, weight, last = np.zeros(n_own, np.uint64), np.zeros(n_own, np.int64), np.zeros(len(n_links), np.uint16)
-    (rows, here), (other_rows, other_here) = _all_rows(len(n_links)), _all_rows(len(n_links))
-    (order, start), n_rows, at = _by_length(n_links, depth), len(n_links), 0
-    for rank in range(1, depth + 1):
-        if start[rank] > start[rank - 1]:
-            ended = order[start[rank - 1] : start[rank]]
-            n_rows = _without(ended, (rows[:n_rows], here[:n_rows]), (other_rows, other_here), last)
-            rows, other_rows, here, other_here = other_rows, rows, other_here, here
-        peak = cell.planes[0, at : at + n_rows]
-        _step_down(cell.planes[1, at : at + n_rows], rank == 1, here[:n_rows])
-        _add_scores(peak, here, lowest, tables[0], both)
-        if rank <= WEIGHTED_PER_ROW:
-            _add_weights(peak, (rows, here), (lowest, uniform), (tables[1], cell.denominator), weight)
-        at += n_rows
-    for i in range(n_rows):
-        last[rows[i]] = here[i]
-    for i in range(n_own):
-        of_peak = total[cell.own_peaks[i]]
-        of_peak[0] += np.int64(both[i] >> _SHIFT)
-        of_peak[1] += np.int64(both[i] & _SCORE)
-        of_peak[2] += weight[i]
-        of_peak[3] += 1
-    return last_cut(cell, last, below)
-
-
-@compiled
-def _add_scores(peak, here, lowest, whole_scores, both):  # type: ignore[no-untyped-def]
-    for i in range(len(peak)):
-        both[peak[i]] += (ONE_LINK + whole_scores[here[i]]) if here[i] >= lowest else np.uint64(0)
-
-
-@compiled
-def _add_weights(peak, links, cut, tables, weight):  # type: ignore[no-untyped-def]
-    (rows, here), (lowest, uniform), (exponentials, denominator) = links, cut, tables
-    for i in range(len(peak)):
-        if here[i] >= lowest:
-            weight[peak[i]] += whole_weight(exponentials[here[i]], denominator[rows[i]], uniform)
-
-
-@compiled
-def by_row(cell, depth):  # type: ignore[no-untyped-def]
-    """The links of a cell up to a rank, row by row.
-
-    Returns
-    -------
-    ``(n_rows + 1,)`` offsets of the rows, and ``(n_links,)`` peaks of the data set and bits; whether they are sound.
+    ``(n_rows + 1,)`` offsets of the rows, and ``(n_links,)`` peaks of the data set and what the table has for their
+    bits; whether they are sound.
     """
     peak, step, own_peaks = cell.planes[0], cell.planes[1], cell.own_peaks
     offset = np.zeros(len(cell.n_links) + 1, np.int64)
-    found, bits = np.empty(len(peak), np.int32), np.empty(len(peak), np.uint16)
+    found, asked = np.empty(len(peak), np.int32), np.empty(len(peak), table.dtype)
     start, to = rank_starts(cell.n_links, depth), 0
     for row in range(len(cell.n_links)):
-        here = np.uint16(0)
+        bits = np.uint16(0)
         for rank in range(min(cell.n_links[row], depth)):
             at = start[rank]
             start[rank] = at + 1
             if peak[at] >= len(own_peaks):
-                return offset, found, bits, False
-            here = np.uint16(step[at]) if rank == 0 else np.uint16(here - np.uint16(step[at]))
-            found[to], bits[to] = own_peaks[peak[at]], here
+                return offset, found, asked, False
+            bits = np.uint16(step[at]) if rank == 0 else np.uint16(bits - np.uint16(step[at]))
+            found[to], asked[to] = own_peaks[peak[at]], table[bits]
             to += 1
         offset[row + 1] = to
-    return offset, found, bits, True
-
-
-@compiled
-def looked_up(table, bits):  # type: ignore[no-untyped-def]
-    """``(n_links,)`` what a table of 65,536 has for each link's bits."""
-    found = np.empty(len(bits), table.dtype)
-    for at in range(len(bits)):
-        found[at] = table[bits[at]]
-    return found
+    return offset, found, asked, True

@@ -54,6 +54,12 @@ def tables() -> tuple[npt.NDArray[np.uint16], npt.NDArray[np.float32]]:
 
 
 @functools.cache
+def bits() -> Bits:
+    """``(65536,)`` every bits itself."""
+    return _fixed(np.arange(1 << 16, dtype=np.uint16))
+
+
+@functools.cache
 def lowest_above(threshold: float) -> int:
     """Lowest bits whose score exceeds the threshold; past the largest when there are none."""
     return 1 + int(np.searchsorted(scores()[1 : int(LARGEST) + 1], np.float32(threshold), side="right"))
@@ -82,9 +88,9 @@ def to_bits(logit: npt.NDArray[Any]) -> Bits:
     if not (np.isfinite(exact) & (exact > 0)).all():
         raise ValueError("A logit is not a finite number above 0.")
     visible = lowest_above(FLOOR)
-    bits = np.minimum(exact, logits()[LARGEST]).astype(np.float16).view(np.uint16)
+    nearest = np.minimum(exact, logits()[LARGEST]).astype(np.float16).view(np.uint16)
     above = score_of(exact) > np.float32(FLOOR)
-    kept: Bits = np.where(above, np.maximum(bits, visible), np.clip(bits, 1, visible - 1)).astype(np.uint16)
+    kept: Bits = np.where(above, np.maximum(nearest, visible), np.clip(nearest, 1, visible - 1)).astype(np.uint16)
     return kept
 
 

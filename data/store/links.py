@@ -5,8 +5,10 @@ Everything here is immutable after it was made: what is kept in memory are the o
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import h5py
 import numpy as np
@@ -14,7 +16,11 @@ import numpy.typing as npt
 
 from bi2scope.data.attention import FLOOR, AttentionKind, CellAttention, Floats, Ints
 from bi2scope.data.store import halves, schema
-from bi2scope.data.store.chunks import CellChunks
+from bi2scope.data.store.chunks import PackedArray
+
+if TYPE_CHECKING:
+    from bi2scope.data.store.direct import DirectLinks
+    from bi2scope.data.store.parts import JoinedArray
 
 
 class StoredCounts:
@@ -24,17 +30,31 @@ class StoredCounts:
     ----------
     group
         The HDF5 group with ``data``, ``indices`` and ``indptr``.
+
+    Attributes
+    ----------
+    indptr
+        ``(n_cells + 1,)`` where each cell starts.
+    packed
+        The columns of all cells, one cell after the other.
     """
 
     def __init__(self, group: h5py.Group) -> None:
         self.indptr: npt.NDArray[np.int64] = group["indptr"][:].astype(np.int64)
         self._indices = group["indices"]
         self._data = group["data"]
+        self.packed = PackedArray(self._indices)
 
     def indices(self, start: int, stop: int) -> Ints:
         """Columns of the non-zero counts of cells ``start`` to ``stop``, one after the other."""
         indices: Ints = self._indices[self.indptr[start] : self.indptr[stop]]
         return indices
+
+    def own(self, cell: int) -> Ints:
+        """``(n,)`` int32 columns of the non-zero counts of one cell, for whoever decodes links as well."""
+        columns = self.packed.columns(int(self.indptr[cell]), int(self.indptr[cell + 1]))
+        own: Ints = columns[0].astype(np.int32, copy=False)
+        return own
 
     def data(self, cell: int) -> Floats:
         """The non-zero counts of one cell."""
@@ -117,9 +137,7 @@ class StoredLinks:
     ) -> None:
         self.n_links: npt.NDArray[np.int64] = group[schema.N_LINKS][:]
         self.depth: npt.NDArray[np.int64] = group[schema.DEPTH][:].astype(np.int64)
-        link = group[schema.LINK]
-        self._link = CellChunks(link) if isinstance(link, h5py.Dataset) else link
-        self._row = group[schema.ROW]
+        self._link, self._row = (_packed(group[key]) for key in (schema.LINK, schema.ROW))
         self._rna, self._atac, self.kind = rna, atac, kind
         self.floor = floor
 
@@ -135,14 +153,14 @@ class StoredLinks:
 
         stored, depth = self.stored(cell, top_k)
         stored = stored._replace(n_links=np.minimum(stored.n_links, depth).astype(stored.n_links.dtype, copy=False))
-        row_start, peak, bits, sound = decoding.by_row(stored, depth)
+        row_start, peak, logit, sound = decoding.by_row(stored, depth, halves.logits())
         if not sound:
             raise ValueError("a link points beyond its own peaks")
         return CellAttention(
-            gene=self._rna.indices(cell, cell + 1).astype(np.int32, copy=False),
+            gene=self._rna.own(cell),
             row_start=row_start,
             peak=peak,
-            logit=decoding.looked_up(halves.logits(), bits),
+            logit=logit,
             n_above=stored.n_above,
             denominator=stored.denominator,
             kind=self.kind,
@@ -159,14 +177,14 @@ class StoredLinks:
         ValueError
             If the parts of the cell disagree.
         """
-        n_links, n_above, denominator = self._rows(cell)
+        n_links, n_above, denominator = self._rows(cell, self._row.columns)
         depth = int(self.depth[cell]) if top_k is None else min(int(self.depth[cell]), top_k)
         whole = depth == self.depth[cell]
         n_stored = int(self.n_links[cell]) if whole else int(np.minimum(n_links, depth).sum(dtype=np.int64))
-        planes = self._link.planes(cell, n_stored) if n_stored else np.zeros((2, 0), dtype=np.uint16)
+        planes = self._link.columns(0, n_stored, cell) if n_stored else np.zeros((2, 0), dtype=np.uint16)
         if planes.shape != (2, n_stored):
             raise ValueError("it has fewer links than its rows say")
-        return StoredCell(planes, n_links, n_above, denominator, self._own_peaks(cell)), depth
+        return StoredCell(planes, n_links, n_above, denominator, self._atac.own(cell)), depth
 
     def probe(self, cell: int) -> None:
         """Read the links of one cell, all of them, without anything that takes time to load.
@@ -176,13 +194,13 @@ class StoredLinks:
         OSError, RuntimeError, ValueError
             If they cannot be read, or disagree.
         """
-        self._rows(cell)
+        self._rows(cell, self._row.by_hdf5)
         if self.n_links[cell]:
-            self._link.by_hdf5(cell, int(self.n_links[cell]))
+            self._link.by_hdf5(0, int(self.n_links[cell]), cell)
 
     def ranked(self, cell: int, top_k: int | None = None) -> RankedLinks:
         """The links of one cell up to a rank, rank by rank; only those are read."""
-        n_links, n_above, denominator = self._rows(cell)
+        n_links, n_above, denominator = self._rows(cell, self._row.columns)
         depth = int(self.depth[cell]) if top_k is None else min(int(self.depth[cell]), top_k)
         peak, bits = (plane.ravel() for plane in self._matrices(cell, n_links, depth))
         per_rank = np.cumsum(np.bincount(n_links, minlength=depth + 1)[::-1])[::-1][1 : depth + 1]
@@ -191,11 +209,32 @@ class StoredLinks:
         if len(rank) < len(peak):  # not every row is that long
             kept = (np.arange(depth)[:, None] < n_links).ravel()
             peak, bits, row = peak[kept], bits[kept], row[kept]
-        return RankedLinks(self._own_peaks(cell)[peak], bits, rank, row, n_links, n_above, denominator, self.kind)
+        return RankedLinks(self._atac.own(cell)[peak], bits, rank, row, n_links, n_above, denominator, self.kind)
 
-    def _rows(self, cell: int) -> tuple[Ints, Ints, Floats]:
+    @functools.cached_property
+    def direct(self) -> DirectLinks | None:
+        """Where all cells lie in the file, found once for sums over many; None where only HDF5 can tell."""
+        from bi2scope.data.store.direct import DirectLinks
+
+        if not (isinstance(self._link, PackedArray) and isinstance(self._row, PackedArray)):
+            return None
+        rna, atac = self._rna.indptr, self._atac.indptr
+        numbers = {"n_links": self.n_links, "depth": self.depth, "n_rows": np.diff(rna), "own_start": atac}
+        return DirectLinks.of((self._link, self._row, self._atac.packed), numbers)
+
+    @property
+    def largest(self) -> tuple[int, int]:
+        """Rows and own peaks of the largest cells, as far as there is room for rows."""
+        n_rows, n_own = (int(np.diff(counts.indptr).max(initial=0)) for counts in (self._rna, self._atac))
+        return min(n_rows, self._row.width), n_own
+
+    def chunk_rooms(self) -> tuple[Ints, Ints, Ints]:
+        """Room for one chunk of the links, of the rows and of the cells' peaks."""
+        return self._link.room(), self._row.room(), self._atac.packed.room()
+
+    def _rows(self, cell: int, read: Callable[[int, int, int], Ints]) -> tuple[Ints, Ints, Floats]:
         n_rows = int(self._rna.indptr[cell + 1] - self._rna.indptr[cell])
-        n_links, n_above, denominator = self._row[cell, :, :n_rows] if n_rows else np.zeros((3, 0), dtype=np.int32)
+        n_links, n_above, denominator = read(0, n_rows, cell) if n_rows else np.zeros((3, 0), dtype=np.int32)
         sound = len(n_links) == n_rows and n_links.sum(dtype=np.int64) == self.n_links[cell]
         if not sound or n_links.max(initial=0) != self.depth[cell] or n_links.min(initial=0) < 0:
             raise ValueError("its rows do not add up to its number of links")
@@ -212,12 +251,13 @@ class StoredLinks:
         stored = int(np.minimum(n_links, depth).sum(dtype=np.int64))
         if not stored:
             return np.zeros(shape, dtype=np.uint16)
-        planes: Ints = self._link.planes(cell, stored)
+        planes: Ints = self._link.columns(0, stored, cell)
         if stored < depth * len(n_links):
             kept, matrices = np.arange(depth)[:, None] < n_links, np.zeros(shape, dtype=planes.dtype)
             matrices[0][kept], matrices[1][kept] = planes
             planes = matrices
         return planes.reshape(shape)
 
-    def _own_peaks(self, cell: int) -> Ints:
-        return self._atac.indices(cell, cell + 1).astype(np.int32, copy=False)
+
+def _packed(array: Any) -> PackedArray | JoinedArray:
+    return PackedArray(array) if isinstance(array, h5py.Dataset) else array

@@ -20,8 +20,12 @@ def own_sums(cell, depth, cut, tables, wanted):  # type: ignore[no-untyped-def]
 
     Parameters
     ----------
-    cell, depth, cut, tables
-        As :func:`bi2scope.data.store.decoding.add_cell` takes them.
+    cell, depth
+        Its storage as far as the cut asks for, and the highest rank there.
+    cut
+        Lowest bits that survive, the k asked for, and whether all links weigh the same.
+    tables
+        ``(65536,)`` whole score and ``exp(s)`` of every bits.
     wanted
         What is summed, whether over each row rather than each peak, and the number of peaks of the data set.
 

@@ -20,8 +20,10 @@ def count_pairs(cell, depth, cut, tables, genes, layout, counters):  # type: ign
 
     Parameters
     ----------
-    cell, depth, cut, tables
-        As :func:`bi2scope.data.store.decoding.add_cell` takes them.
+    cell, depth, cut
+        As :func:`bi2scope.data.store.own_sums.own_sums` takes them.
+    tables
+        ``(65536,)`` whole score, ``exp(s)`` and number of every bits.
     genes
         The cell's own, one each row.
     layout
@@ -38,7 +40,7 @@ def count_pairs(cell, depth, cut, tables, genes, layout, counters):  # type: ign
     of_gene, place, gene_code, peak_code = layout
     if not sound(cell, len(place)) or len(genes) != len(cell.n_links):
         return False
-    offset, peak, bits, _ = by_row(cell, depth)
+    offset, peak, bits, _ = by_row(cell, depth, tables[2])
     for row in range(len(genes)):
         gene = genes[row]
         if gene < 0 or gene >= len(of_gene):

@@ -170,11 +170,11 @@ def _count(
 ) -> None:
     from bi2scope.data.store import pair_counting
 
-    asked = asked_of(sources.links, cut)
+    asked, tables = asked_of(sources.links, cut), (*halves.tables(), halves.bits())
     for cell in cells:
         genes = sources.rna.indices(int(cell), int(cell) + 1).astype(np.int64)
         stored, depth = sources.links.stored(int(cell), cut.top_k)
-        if not pair_counting.count_pairs(stored, depth, asked, halves.tables(), genes, layout, counters):
+        if not pair_counting.count_pairs(stored, depth, asked, tables, genes, layout, counters):
             raise beyond(int(cell))
 
 

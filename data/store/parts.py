@@ -20,7 +20,7 @@ import numpy.typing as npt
 
 from bi2scope.data.errors import StoreError
 from bi2scope.data.store import schema
-from bi2scope.data.store.chunks import CellChunks
+from bi2scope.data.store.chunks import PackedArray
 from bi2scope.data.store.disk import DiskFile
 
 _BLOCK = 1 << 22
@@ -101,40 +101,38 @@ def _checksum(path: Path) -> str:
     return f"{checksum:08x}"
 
 
-class _Joined:
-    """One array of several, the cells of one after those of the other; ``array[cell, ...]`` reads one cell."""
+class JoinedArray:
+    """One array of several, the cells of one after those of the other; as :class:`PackedArray` gives its columns.
+
+    Parameters
+    ----------
+    starts
+        Where the cells of each begin.
+    arrays
+        The arrays.
+    """
 
     def __init__(self, starts: npt.NDArray[np.int64], arrays: list[h5py.Dataset]) -> None:
-        self._starts, self._arrays = starts, arrays
+        self._starts, self._arrays = starts, [PackedArray(array) for array in arrays]
+        self.width = max(array.width for array in self._arrays)
 
-    def __getitem__(self, place: tuple[Any, ...]) -> npt.NDArray[Any]:
-        cell, *rest = place
-        shard = _shard_of(cell, self._starts)
-        found: npt.NDArray[Any] = self._arrays[shard][(cell - self._starts[shard], *rest)]
-        return found
+    def room(self) -> npt.NDArray[Any]:
+        """Room for a chunk of one of them."""
+        return self._arrays[0].room()
 
-
-class _JoinedChunks:
-    """The same for links, a cell's planes at a time: see :class:`bi2scope.data.store.chunks.CellChunks`."""
-
-    def __init__(self, starts: npt.NDArray[np.int64], arrays: list[h5py.Dataset]) -> None:
-        self._starts, self._arrays = starts, [CellChunks(array) for array in arrays]
-
-    def planes(self, cell: int, width: int) -> npt.NDArray[Any]:
+    def columns(self, start: int, stop: int, cell: int) -> npt.NDArray[Any]:
+        """Columns of one cell."""
         array, place = self._at(cell)
-        return array.planes(place, width)
+        return array.columns(start, stop, place)
 
-    def by_hdf5(self, cell: int, width: int) -> npt.NDArray[Any]:
+    def by_hdf5(self, start: int, stop: int, cell: int) -> npt.NDArray[Any]:
+        """The same by HDF5 alone."""
         array, place = self._at(cell)
-        return array.by_hdf5(place, width)
+        return array.by_hdf5(start, stop, place)
 
-    def _at(self, cell: int) -> tuple[CellChunks, int]:
-        shard = _shard_of(cell, self._starts)
+    def _at(self, cell: int) -> tuple[PackedArray, int]:
+        shard = int(np.searchsorted(self._starts, cell, side="right")) - 1
         return self._arrays[shard], int(cell - self._starts[shard])
-
-
-def _shard_of(cell: int, starts: npt.NDArray[np.int64]) -> int:
-    return int(np.searchsorted(starts, cell, side="right")) - 1
 
 
 @contextlib.contextmanager
@@ -152,7 +150,7 @@ def joined_links(shards: Sequence[Path], layer: int, head: int) -> Iterator[dict
         numbers = {key: np.concatenate([group[key][:] for group in groups]) for key in (schema.N_LINKS, schema.DEPTH)}
         starts = np.cumsum([0, *(len(group[schema.DEPTH]) for group in groups[:-1])])
         links, rows = ([group[key] for group in groups] for key in (schema.LINK, schema.ROW))
-        yield {**numbers, schema.LINK: _JoinedChunks(starts, links), schema.ROW: _Joined(starts, rows)}
+        yield {**numbers, schema.LINK: JoinedArray(starts, links), schema.ROW: JoinedArray(starts, rows)}
 
 
 def copy_tree(source: h5py.Group, target: h5py.Group) -> None:

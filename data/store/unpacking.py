@@ -8,9 +8,10 @@ sizes fit one another, is given to it, so that it cannot be led beyond the chunk
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 from llvmlite import ir  # type: ignore[import-untyped]
 from numba import types
 from numba.extending import intrinsic
@@ -25,33 +26,66 @@ _WORDS = 1 << 8
 """16-bit words whose sum, each weighted by its place from the end, fits 32 bits."""
 
 
-def _call_address(typing_context, function, source, target, n, size, block):  # type: ignore[no-untyped-def]
+class ChunkPlaces(NamedTuple):
+    """Where the chunks of an array lie, packed, in the order of the array.
+
+    Attributes
+    ----------
+    offset, size
+        ``(n_chunks,)`` int64: first byte, and bytes; none of a chunk that is not there or has other filters.
+    per_cell
+        How many belong to one cell; 0 where cells do not begin with a chunk of their own.
+    """
+
+    offset: npt.NDArray[np.int64]
+    size: npt.NDArray[np.int64]
+    per_cell: int
+
+
+class Source(NamedTuple):
+    """Whence packed chunks come, and what unpacks them.
+
+    Attributes
+    ----------
+    descriptor
+        Of the open file; below 0 if the bytes are in memory already, in ``packed``.
+    pread, unpack
+        Addresses of the C functions ``pread`` and ``bshuf_decompress_lz4``. The latter takes the blocks, room for the
+        chunk, its elements, the bytes of one, and the elements of a block; and gives the bytes that it took.
+    packed
+        ``(n_bytes,)`` uint8: the bytes, or room for those of one chunk.
+    """
+
+    descriptor: int
+    pread: int
+    unpack: int
+    packed: npt.NDArray[np.uint8]
+
+
+def _call_address(typing_context, function, arguments):  # type: ignore[no-untyped-def]
     """Call the C function at an address: so compiled code can be kept on disk, where addresses change."""
     whole = ir.IntType(64)
 
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        pointer = builder.inttoptr(arguments[0], ir.FunctionType(whole, [whole] * 5).as_pointer())
-        return builder.call(pointer, arguments[1:])
+    def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        pointer = builder.inttoptr(values[0], ir.FunctionType(whole, [whole] * len(arguments)).as_pointer())
+        return builder.call(pointer, [builder.extract_value(values[1], i) for i in range(len(arguments))])
 
-    return types.int64(*[types.int64] * 6), generate
+    return types.int64(types.int64, arguments), generate
 
 
 _call: Any = intrinsic(_call_address)
 
 
 @compiled
-def unpack_planes(function, packed, bounds, room, out):  # type: ignore[no-untyped-def]
-    """Unpack consecutive chunks of one cell.
+def unpack_columns(source, places, begin, room, out):  # type: ignore[no-untyped-def]
+    """Unpack consecutive chunks.
 
     Parameters
     ----------
-    function
-        Address of ``bshuf_decompress_lz4``, which takes: the blocks, room for the chunk, its elements, the bytes of
-        one, and the elements of a block; and gives the bytes that it took.
-    packed
-        ``(n_bytes,)`` uint8, the chunks as they lie in the file.
-    bounds
-        ``(n_chunks, 2)`` where each starts, at an even place, and ends.
+    source, places
+        The chunks.
+    begin
+        Number of the first chunk, and columns at its beginning to leave out.
     room
         ``(n_planes, chunk)`` for one chunk.
     out
@@ -61,19 +95,39 @@ def unpack_planes(function, packed, bounds, room, out):  # type: ignore[no-untyp
     -------
     Whether all of them were sound.
     """
-    size, chunk = room.itemsize, room.shape[1]
-    for i in range(len(bounds)):
-        here = packed[bounds[i, 0] : bounds[i, 1]]
-        block = _elements_of_block(here, room.size * size, size)
-        if block == 0:
+    number, skipped = begin
+    done = -skipped
+    while done < out.shape[1]:
+        if not unpack_chunk(source, places, number, room):
             return False
-        source, target = np.int64(here.ctypes.data) + _HEADER, np.int64(room.ctypes.data)
-        if _call(function, source, target, room.size, size, block) != len(here) - _HEADER - _CHECKSUM:
-            return False
-        n = min(chunk, out.shape[1] - i * chunk)
+        first, stop = max(done, 0), min(done + room.shape[1], out.shape[1])
         for plane in range(out.shape[0]):
-            out[plane, i * chunk : i * chunk + n] = room[plane, :n]
+            for i in range(first, stop):
+                out[plane, i] = room[plane, i - done]
+        number, done = number + 1, done + room.shape[1]
     return True
+
+
+@compiled
+def unpack_chunk(source, places, number, room):  # type: ignore[no-untyped-def]
+    """Unpack one chunk into ``(n_planes, chunk)``; whether it was there and sound."""
+    if number < 0 or number >= len(places.size):
+        return False
+    offset, size = places.offset[number], places.size[number]
+    if size <= 0 or size > len(source.packed):
+        return False
+    if source.descriptor < 0:
+        packed = source.packed[offset : offset + size]
+    else:
+        packed = source.packed[:size]
+        if _call(source.pread, (source.descriptor, np.int64(packed.ctypes.data), size, offset)) != size:
+            return False
+    item = room.itemsize
+    block = _elements_of_block(packed, room.size * item, item)
+    if block == 0:
+        return False
+    content, target = np.int64(packed.ctypes.data) + _HEADER, np.int64(room.ctypes.data)
+    return _call(source.unpack, (content, target, room.size, item, block)) == size - _HEADER - _CHECKSUM
 
 
 @compiled

@@ -259,6 +259,8 @@ def digest_of_everything(path: Path) -> str:
             for links in (reader.links_of_gene(feature, range(20)), reader.links_of_peak(3 * feature, range(20))):
                 for array in (links.cells, links.cell, links.feature, links.rank, links.logit):
                     add(array)
+        some = reader.cumulative_of_cells(range(20), Cut(0.61), from_links=True)
+        add(np.stack([some.links, some.score, some.weight]))
         for name in reader.cell_types:
             for threshold in schema.EDGE_SCORES[::7]:
                 for k in (1, 5, 8, None):
