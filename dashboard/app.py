@@ -12,8 +12,9 @@ from bi2scope.dashboard import routes
 from bi2scope.dashboard.callbacks import cell, celltype, consequences, locus, maps, overview, page, tf, tf_matrix
 from bi2scope.dashboard.chosen_store import StoreOfPage
 from bi2scope.dashboard.client import Client
+from bi2scope.dashboard.index import IGNORED, INDEX, Screen
 from bi2scope.dashboard.notices import unexpected
-from bi2scope.dashboard.page import INDEX, shell
+from bi2scope.dashboard.page import shell
 from bi2scope.dashboard.settings import Settings
 
 ASSETS = Path(__file__).parent / "assets"
@@ -37,12 +38,13 @@ def create_app(settings: Settings, api: FastAPI, client: Client) -> Dash:
     routes.register(api, client, settings)
     untyped: Any = api  # Dash takes a FastAPI app, but its annotation does not say so
     no_title: Any = None  # likewise: no "Updating..." in the tab
-    app = Dash(
+    app = Screen(
         "bi2scope.dashboard",
         server=untyped,
         title="bi2scope",
         update_title=no_title,
         assets_folder=str(ASSETS),
+        assets_ignore=IGNORED,
         index_string=INDEX,
         meta_tags=[{"name": "viewport", "content": "width=device-width, initial-scale=1"}],
         suppress_callback_exceptions=True,  # the page is built by a callback, so its parts are not there at first

@@ -68,27 +68,33 @@ def accuracy_badge(report: TrainingReport | None) -> dmc.Badge:
     )
 
 
-def reliability_warning(report: TrainingReport | None) -> dmc.Alert | None:
+def reliability_text(report: TrainingReport | None) -> str | None:
     """An honest sentence when the model does not tell pairs apart well; nothing when it does."""
     if report is None:
-        text = "The store has no record of how its model was trained, so nothing is known of how far to trust it."
-    elif report.control is not None:
-        text = (
+        return "The store has no record of how its model was trained, so nothing is known of how far to trust it."
+    if report.control is not None:
+        return (
             f"This is not the model but the control {report.control}, made to compare the model with. "
             f"{CONTROLS[report.control]} What its attention shows, the model's must surpass."
         )
-    elif report.test.accuracy < RELIABLE:
+    if report.test.accuracy < RELIABLE:
         beaten = (
             f"; the baseline ({report.baseline_name}) is right on {percent(report.baseline_accuracy)}"
             if report.baseline_accuracy is not None
             else ""
         )
-        text = (
+        return (
             f"On {report.test.n_pairs:,} pairs that it never saw, this model tells matched from mismatched cells right "
             f"{percent(report.test.accuracy)} of the time (chance {percent(report.chance)}{beaten}). "
             "Read its attention with that much doubt."
         )
-    else:
+    return None
+
+
+def reliability_warning(report: TrainingReport | None) -> dmc.Alert | None:
+    """That sentence above the views."""
+    text = reliability_text(report)
+    if text is None:
         return None
     return dmc.Alert(text, color="orange", variant="light", className="reliability", p="xs", mb="sm")
 

@@ -25,26 +25,6 @@ from bi2scope.server.wire_tf import TrackInfo
 
 THEME = {"primaryColor": "blue", "defaultRadius": "sm", "cursorType": "pointer"}
 
-INDEX = """<!DOCTYPE html>
-<html lang="en">
-    <head>
-        {%metas%}
-        <title>{%title%}</title>
-        {%favicon%}
-        {%css%}
-    </head>
-    <body>
-        {%app_entry%}
-        <footer>
-            {%config%}
-            <script defer src="_dash-component-suites/plotly/package_data/plotly.min.js"></script>
-            {%scripts%}
-            {%renderer%}
-        </footer>
-    </body>
-</html>
-"""
-
 
 def shell() -> dmc.MantineProvider:
     """What is there at once: the place for the page, and the store of the address that it opens with."""

@@ -8,20 +8,23 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 import orjson
 from dash.development.base_component import Component
-from fastapi import Depends, FastAPI, Query, Response
+from fastapi import Depends, FastAPI, Query, Request, Response
 
-from bi2scope.dashboard import cell
-from bi2scope.dashboard.address import links_csv
+from bi2scope.dashboard import cell, comparison
+from bi2scope.dashboard.address import Shown, links_csv
 from bi2scope.dashboard.callbacks.maps import Asked, map_answer
 from bi2scope.dashboard.client import Client, Cut, Sight, Window
 from bi2scope.dashboard.comparison import Beside
 from bi2scope.dashboard.consequences import consequences
+from bi2scope.dashboard.controls import cut_data
 from bi2scope.dashboard.figures.colours import Colouring, Colours, Scale
-from bi2scope.dashboard.figures.style import Scheme
+from bi2scope.dashboard.figures.heatmap import heatmap_figure
+from bi2scope.dashboard.figures.style import Scheme, graph_config
+from bi2scope.dashboard.header import reliability_text
 from bi2scope.dashboard.markup import markup
 from bi2scope.dashboard.notices import notice, told
 from bi2scope.dashboard.settings import Settings
@@ -67,6 +70,10 @@ def register(api: FastAPI, client: Client, settings: Settings) -> None:
         sight = Sight(settings.heatmap_columns, settings.heatmap_rows, window)
         return await answered(map_answer(client, asked, sight, scheme, drawn))
 
+    @api.get("/screen/first", include_in_schema=False)
+    async def first(request: Request) -> Response:
+        return await answered(first_answer(client, Shown.of_query(request.url.query), settings))
+
     @api.get("/screen/cell", include_in_schema=False)
     async def left_of_cell(cell_id: Annotated[str, Query(alias="cell")], cut: CutAsked) -> Response:
         return await answered(cell_answer(client, cell_id, cut, settings.public_api))
@@ -78,6 +85,36 @@ def register(api: FastAPI, client: Client, settings: Settings) -> None:
     @api.get("/screen/celltype", include_in_schema=False)
     async def left_of_type(cell_type: str, cut: CutAsked) -> Response:
         return await answered(type_answer(client, cell_type, cut))
+
+
+async def first_answer(client: Client, shown: Shown, settings: Settings) -> dict[str, Any]:
+    """What the page draws before Dash is there: the map of an address, in both schemes, and what stands around it.
+
+    Empty where the address asks for something else than the map of one cell.
+    """
+    if shown.view != "cell" or shown.beside != "alone" or shown.colours.scale != "linear":
+        return {}
+    chosen = shown.cell or next((one.cell_id for one in (await client.cells(limit=1)).cells), None)
+    if chosen is None:
+        return {}
+    sight = Sight(settings.heatmap_columns, settings.heatmap_rows)
+    heatmap, dataset, left = await asyncio.gather(
+        client.heatmap(chosen, shown.cut, sight),
+        client.dataset(),
+        cell_answer(client, chosen, shown.cut, settings.public_api),
+    )
+    bins, caption = comparison.alone(heatmap, dataset.max_distance)
+    schemes: tuple[Scheme, ...] = get_args(Scheme)
+    figures = {each: heatmap_figure(heatmap, each, shown.colours, values=False).to_plotly_json() for each in schemes}
+    asked = {
+        "cell": chosen,
+        "colouring": shown.colours.quantity,
+        "scale": shown.colours.scale,
+        "beside": shown.beside,
+        "cut": cut_data(shown.cut),
+    }
+    drawing = {"figures": figures, "bins": bins, "caption": caption, "config": graph_config(wheel=True)}
+    return {"asked": asked, "warning": reliability_text(dataset.training), **drawing, **left}
 
 
 async def cell_answer(client: Client, cell_id: str, cut: Cut, public_api: str) -> dict[str, str]:

@@ -83,7 +83,7 @@
     else dash.set_props(id, { data: data });
   }
 
-  dash.bi2scope = {
+  Object.assign(dash.bi2scope, {
     positions: positions,
 
     open: function () {
@@ -161,5 +161,5 @@
     openCell: function (clicked) {
       if (clicked) dash.bi2scope.toCell(clicked.points[0].customdata);
     },
-  };
+  });
 })();

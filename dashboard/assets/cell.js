@@ -7,19 +7,13 @@
   const whole = (value) => value.toLocaleString("en-US");
   const signed = (value) => (value > 0 ? "+" : value < 0 ? "−" : "") + whole(Math.abs(value));
 
-  const reads = new WeakMap();  /* by what the tooltip was given of a map: its bins and names */
-  function readOf(data) {
-    if (!reads.has(data)) reads.set(data, JSON.parse(data.json));
-    return reads.get(data);
-  }
+  const readOf = page.readOf;
 
   function linkAt(data, x, y) {
     const row = Math.round((y - data.y0) / data.dy), column = Math.round((x - data.x0) / data.dx), read = readOf(data);
     const at = read.bins.row.findIndex((each, i) => each === row && read.bins.column[i] === column);
     return at < 0 ? undefined : { at: at, read: read };
   }
-
-  page.readOf = readOf;
 
   const COLUMNS = ["n_links", "distance_to_tss", "logit", "score", "rank", "weight"];
   const OF_TYPE = { n_links: "n_pairs", score: "mean_score", weight: "mean_weight" };

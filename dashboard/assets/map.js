@@ -102,8 +102,9 @@
   async function once(now) {
     const mine = running = { wanted: now, control: new AbortController(), since: performance.now() };
     try {
-      const answer = await page.ask("screen/map?" + mapQuery(now), mine.control.signal);
+      const answer = (await page.firstMap(now)) || (await page.ask("screen/map?" + mapQuery(now), mine.control.signal));
       if (frame(now) !== frame(wanted)) return;
+      if (answer.left) putLeft(answer), leftShown = of(now);
       const left = answer.notice || leftShown === of(now) ? null : leftOfCell(now);
       await draw(now, answer);
       done = key(now);
@@ -126,7 +127,7 @@
 
   /* Once nothing moves: links table, row of a gene. */
   function rest() {
-    if (running || !wanted || key(wanted) !== done) return;
+    if (running || !wanted || key(wanted) !== done || !page.hasPlotly()) return;
     dash.set_props("cell-seen", { data: { cell: wanted.cell, cut: wanted.cut } });
     meetNeighbours(wanted.cell);
   }
@@ -159,6 +160,7 @@
   async function draw(now, answer) {
     say(answer.notice);
     if (answer.notice) return;
+    if (!page.hasPlotly() && now.scale === "linear" && page.sketch(element("heatmap"), answer, now.colouring)) return sketched(now, answer);
     const plot = await ready();
     page.bins = answer.bins;
     if (answer.figure) page.hideTip();
@@ -166,6 +168,7 @@
     if (answer.figure) {
       if (values) answer.figure.data[0].z = values;
       await window.Plotly.react(plot, answer.figure.data, answer.figure.layout, answer.config);
+      page.unsketch(element("heatmap"));
       if (!plot.heard) listen(plot);
     } else {
       const { traces, layout } = changed(plot, answer.changes);
@@ -177,22 +180,47 @@
     page.markLink();
   }
 
+  /* ---- before there is plotly.js, the map is a picture; then it is drawn anew, to be zoomed and pointed at ---- */
+
+  let sketch = null, replotted = null;
+
+  function sketched(now, answer) {
+    sketch = { now, answer };
+    page.bins = answer.bins;
+    element("heatmap-caption").textContent = answer.caption;
+    if (replotted) return;
+    replotted = page.plotlyLoaded.then(replot);
+    page.plotlySoon();
+  }
+
+  async function replot() {
+    if (running || drawn) return;  /* the answer that is on its way is drawn by plotly.js */
+    await draw(sketch.now, sketch.answer);
+    clearTimeout(resting);
+    resting = setTimeout(rest, REST);
+  }
+
+  page.replot = async function () {
+    await page.plotly();
+    await replotted;
+  };
+
   function say(notice) {
     if (!notice && !noticed) return;
     noticed = Boolean(notice);
     dash.set_props("heatmap-notice", { children: notice || null });
   }
 
-  /* The place of the plot, once there is what draws it: Dash loads that for its own graphs. */
+  /* The place of the plot, once there is what draws it. */
   async function ready() {
-    while (!window.Plotly) await new Promise((later) => setTimeout(later, 5));
+    await page.plotly();
     const box = element("heatmap");
-    if (!box.firstElementChild) {
+    if (!box.querySelector(":scope > div")) {
       const plot = box.appendChild(document.createElement("div"));
       plot.style.height = "100%";
       new ResizeObserver(() => plot._fullLayout && box.offsetParent && window.Plotly.Plots.resize(plot)).observe(box);
     }
-    return box.firstElementChild;
+    return box.querySelector(":scope > div");
   }
 
   function listen(plot) {

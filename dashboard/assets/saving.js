@@ -239,6 +239,14 @@
 
   const FORMS = { csv: (plot, id, name) => saveCsv(plot, id, name), svg: (plot, _, name) => saveSvg(plot, name), png: (plot, _, name) => savePng(plot, name) };
 
+  async function saveFigure(button) {
+    const figure = button.closest(".figure");
+    if (figure && figure.querySelector(".sketch")) await page.replot();
+    const plot = figure && figure.querySelector(".js-plotly-plot");
+    if (!plot || !plot.data || !plot.data.length) return page.say("Nothing is drawn yet");
+    await FORMS[button.dataset.save](plot, button.dataset.figure, button.dataset.name);
+  }
+
   async function tried(work) {
     try {
       await work();
@@ -249,11 +257,7 @@
 
   document.addEventListener("click", function (event) {
     const button = event.target.closest("button[data-save]");
-    if (button) {
-      const figure = button.closest(".figure"), plot = figure && figure.querySelector(".js-plotly-plot");
-      if (!plot || !plot.data || !plot.data.length) return page.say("Nothing is drawn yet");
-      tried(() => FORMS[button.dataset.save](plot, button.dataset.figure, button.dataset.name));
-    }
+    if (button) tried(() => saveFigure(button));
     const link = event.target.closest("a[download]"), plain = !event.ctrlKey && !event.metaKey && !event.shiftKey;
     if (link && plain && link.origin === window.location.origin && /\/api\/v1\/.*\.(csv|bedpe)$/.test(link.pathname)) {
       event.preventDefault();
