@@ -5,6 +5,7 @@
   const page = (dash.bi2scope = dash.bi2scope || {});
   const element = (id) => document.getElementById(id);
   const given = new URLSearchParams(window.location.search);
+  const PAUSE = 300;  /* ms in which a first move of the reader's comes before plotly.js */
   const LATEST = 1500;  /* ms after which plotly.js is loaded though the page was never idle */
   const PALE = 500;  /* ms for which the page that comes may still be without its map */
 
@@ -57,11 +58,13 @@
   page.plotlyLoaded = loaded;
   page.plotly = () => { want(); return loaded; };
   page.hasPlotly = () => Boolean(window.Plotly.react);
-  page.plotlySoon = function () {
-    const box = element("heatmap");
+  page.plotlySoon = function (busy) {
+    const box = element("heatmap"), idle = window.requestIdleCallback || setTimeout;
     if (box) box.addEventListener("pointerenter", want, { once: true });
-    if (window.requestIdleCallback) window.requestIdleCallback(want, { timeout: LATEST });
-    else setTimeout(want, 200);
+    setTimeout(function look() {
+      if (busy()) return setTimeout(look, 50);
+      idle(() => (busy() ? look() : want()), { timeout: LATEST });
+    }, PAUSE);
   };
 
   /* ---- the page ---- */

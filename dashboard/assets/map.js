@@ -190,7 +190,7 @@
     element("heatmap-caption").textContent = answer.caption;
     if (replotted) return;
     replotted = page.plotlyLoaded.then(replot);
-    page.plotlySoon();
+    page.plotlySoon(() => running);
   }
 
   async function replot() {
