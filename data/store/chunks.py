@@ -61,7 +61,7 @@ class PackedArray:
     """
 
     def __init__(self, dataset: h5py.Dataset) -> None:
-        self._dataset, self._dtype = dataset, dataset.dtype
+        self._dataset, self._id, self._dtype = dataset, dataset.id, dataset.dtype
         self._n_cells = len(dataset) if dataset.ndim == 3 else 1
         self.file: h5py.File = dataset.file
         self.width = int(dataset.shape[-1])
@@ -114,23 +114,23 @@ class PackedArray:
                 number = (cell[0] if cell else 0) * per_cell + column // self._chunk
                 offset[number], size[number] = chunk.byte_offset, chunk.size
 
-        self._dataset.id.chunk_iter(note)
+        self._id.chunk_iter(note)
         return ChunkPlaces(offset, size, per_cell)
 
     def _packed(self, start: int, stop: int, cell: int | None) -> tuple[Array, ChunkPlaces] | None:
         """Chunks as they lie in the file, one after the other; None if one was written without filters."""
         from bi2scope.data.store.unpacking import ChunkPlaces
 
-        begins = range(start - start % self._chunk, stop, self._chunk)
-        packed = _bytes(len(begins) * self.largest)
-        offset, size = np.arange(0, len(packed), self.largest), np.empty(len(begins), np.int64)
-        for i, (column, at) in enumerate(zip(begins, offset, strict=True)):
+        columns = range(start - start % self._chunk, stop, self._chunk)
+        packed, size = _bytes(len(columns) * self.largest), []
+        offset = range(0, len(packed), self.largest)
+        for column, at in zip(columns, offset, strict=True):
             place = (column,) if cell is None else (cell, 0, column)
-            left_out, content = self._dataset.id.read_direct_chunk(place, out=packed[at : at + self.largest])
+            left_out, content = self._id.read_direct_chunk(place, out=packed[at : at + self.largest])
             if left_out:
                 return None
-            size[i] = len(content)
-        return packed, ChunkPlaces(offset, size, 0)
+            size.append(len(content))
+        return packed, ChunkPlaces(np.array(offset), np.array(size), 0)
 
     def _unpacked(self, packed: Array, places: ChunkPlaces, columns: tuple[int, int]) -> Array | None:
         """``(n_planes, stop - start)``; None if a chunk is in doubt."""

@@ -129,16 +129,17 @@ def without(ended, links, kept, last):  # type: ignore[no-untyped-def]
     for row in ended:
         end = begin + np.searchsorted(rows[begin:], row)
         last[row] = here[end]
-        _copy(rows[begin:end], kept_rows[to:])
-        _copy(here[begin:end], kept_here[to:])
+        copy(rows[begin:end], kept_rows[to:])
+        copy(here[begin:end], kept_here[to:])
         to, begin = to + end - begin, end + 1
-    _copy(rows[begin:], kept_rows[to:])
-    _copy(here[begin:], kept_here[to:])
+    copy(rows[begin:], kept_rows[to:])
+    copy(here[begin:], kept_here[to:])
     return to + len(rows) - begin
 
 
 @compiled
-def _copy(some, to):  # type: ignore[no-untyped-def]
+def copy(some, to):  # type: ignore[no-untyped-def]
+    """Copy the numbers of one row to the beginning of another."""
     for i in range(len(some)):
         to[i] = some[i]
 
@@ -164,14 +165,10 @@ def whole_weight(exponential, denominator, uniform):  # type: ignore[no-untyped-
 @compiled
 def sound(cell, n_peaks):  # type: ignore[no-untyped-def]
     """Whether all links point to the cell's own peaks, and those to peaks of the data set."""
-    highest, lowest_own, highest_own = np.uint32(0), np.int32(0), np.int32(-1)  # narrow: many at a time
-    for peak in cell.planes[0]:
-        highest = max(highest, np.uint32(peak))
+    lowest, highest = np.int32(0), np.int32(-1)
     for own in cell.own_peaks:
-        lowest_own, highest_own = min(lowest_own, np.int32(own)), max(highest_own, np.int32(own))
-    if lowest_own < 0 or highest_own >= n_peaks:
-        return False
-    return cell.planes.shape[1] == 0 or highest < len(cell.own_peaks)
+        lowest, highest = min(lowest, np.int32(own)), max(highest, np.int32(own))
+    return lowest >= 0 and highest < n_peaks and within(cell.planes[0], len(cell.own_peaks))
 
 
 @compiled
@@ -212,16 +209,27 @@ def by_row(cell, depth, table):  # type: ignore[no-untyped-def]
     peak, step, own_peaks = cell.planes[0], cell.planes[1], cell.own_peaks
     offset = np.zeros(len(cell.n_links) + 1, np.int64)
     found, asked = np.empty(len(peak), np.int32), np.empty(len(peak), table.dtype)
-    start, to = rank_starts(cell.n_links, depth), 0
+    if not within(peak, len(own_peaks)):
+        return offset, found, asked, False
+    start, bits, to = rank_starts(cell.n_links, depth), np.zeros(depth + 1, np.uint16), 0
     for row in range(len(cell.n_links)):
-        bits = np.uint16(0)
-        for rank in range(min(cell.n_links[row], depth)):
-            at = start[rank]
-            start[rank] = at + 1
-            if peak[at] >= len(own_peaks):
-                return offset, found, asked, False
-            bits = np.uint16(step[at]) if rank == 0 else np.uint16(bits - np.uint16(step[at]))
-            found[to], asked[to] = own_peaks[peak[at]], table[bits]
-            to += 1
+        n = min(np.int64(cell.n_links[row]), depth)
+        at, of_row, asked_of_row = start[:n], found[to : to + n], asked[to : to + n]
+        for i in range(n):
+            bits[i + 1] = step[at[i]] if i == 0 else bits[i] - step[at[i]]
+            of_row[i] = own_peaks[peak[at[i]]]
+        for i in range(n):
+            asked_of_row[i] = table[bits[i + 1]]
+            at[i] += 1
+        to += n
         offset[row + 1] = to
     return offset, found, asked, True
+
+
+@compiled
+def within(peak, n_own):  # type: ignore[no-untyped-def]
+    """Whether all links point to the cell's own peaks."""
+    highest = np.uint32(0)  # narrow: many at a time
+    for i in range(len(peak)):
+        highest = max(highest, np.uint32(peak[i]))
+    return len(peak) == 0 or highest < n_own

@@ -23,6 +23,7 @@ from bi2scope.data.store.decoding import (
     compiled,
     last_cut,
     step_down,
+    within,
     without,
 )
 from bi2scope.data.store.links import StoredCell, StoredLinks
@@ -207,7 +208,7 @@ def _add_links(cell, chunks, cut, room, total):  # type: ignore[no-untyped-def]
                 number, at = number + 1, 0
             n = min(n_rows - first, cell.planes.shape[1] - at)
             peak, here = cell.planes[0, at : at + n], bits[first : first + n]
-            if not _within(peak, len(both)):
+            if not within(peak, len(both)):
                 return np.int64(DAMAGED)
             survives |= step_down(cell.planes[1, at : at + n], rank == 1, here) >= cut.lowest
             _add_scores(peak, here, cut.both, both)
@@ -221,14 +222,6 @@ def _add_links(cell, chunks, cut, room, total):  # type: ignore[no-untyped-def]
     if not _add_peaks(cell.own_peaks, both, weight, total):
         return np.int64(DAMAGED)
     return last_cut(cell, last, cut.below)
-
-
-@compiled
-def _within(peak, n_own):  # type: ignore[no-untyped-def]
-    highest = np.uint32(0)  # narrow: many at a time
-    for i in range(len(peak)):
-        highest = max(highest, np.uint32(peak[i]))
-    return highest < n_own
 
 
 @compiled

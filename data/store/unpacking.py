@@ -16,7 +16,7 @@ from llvmlite import ir  # type: ignore[import-untyped]
 from numba import types
 from numba.extending import intrinsic
 
-from bi2scope.data.store.decoding import compiled
+from bi2scope.data.store.decoding import compiled, copy
 
 _HEADER, _CHECKSUM = 12, 4
 """Bytes before and after what is packed."""
@@ -102,8 +102,7 @@ def unpack_columns(source, places, begin, room, out):  # type: ignore[no-untyped
             return False
         first, stop = max(done, 0), min(done + room.shape[1], out.shape[1])
         for plane in range(out.shape[0]):
-            for i in range(first, stop):
-                out[plane, i] = room[plane, i - done]
+            copy(room[plane, first - done : stop - done], out[plane, first:stop])
         number, done = number + 1, done + room.shape[1]
     return True
 
