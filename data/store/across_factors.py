@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -30,6 +30,9 @@ from bi2scope.data.store.transposed import MOST_ENTRIES, Entries, StoredTranspos
 
 _GENES_AT_ONCE = 128
 """Genes of one product: their rows of a large chromosome take some megabytes."""
+
+_SMALL_PRODUCT = 1 << 18
+"""Multiplications up to which OpenBLAS makes a product without threads of its own."""
 
 _WORTH_A_THREAD = 1 << 21
 """Logits to work out that are worth a second thread."""
@@ -96,7 +99,8 @@ class FactorLinks:
             present.append(cells_of[question.present])
             parts += question.links(asked, last)
         cell, gene, rank, logit = _columns(parts)
-        order = np.argsort(cell, kind="stable")
+        narrow = np.uint16 if len(self._counts.order.of_type(code)) <= 1 << 16 else np.int64
+        order = np.argsort(cell.astype(narrow), kind="stable")  # of 16 bits, without comparing them
         columns = cell[order], gene[order] + place.genes.start, rank[order], to_bits(logit[order])
         return Found.of(np.concatenate(present), columns, asked)
 
@@ -121,12 +125,12 @@ class _Place:
         factors, part = recompute.factors, recompute.factors.part(head)
         wq, wk = factors.query_per_count[part], factors.key_per_count[part]
         self._query, self._key = factors.query[self.genes, part], factors.key[self.peaks, part]
-        self.by_gene_count, self.by_peak_count = self._key @ wq, self._query @ wk
+        self.by_gene_count, self.by_peak_count = _products(self._key, wq), _products(self._query, wk)
         self.both = np.float32(wq @ wk)
 
     def static(self, genes: Ints) -> Singles:
         """``(n_genes, n_peaks)`` logits of some of the genes without counts; -inf beyond the largest distance."""
-        static: Singles = self._query[genes] @ self._key.T
+        static = _logits(self._query[genes], self._key)
         window = self._recompute.window
         if window is not None:
             peaks = np.arange(self.peaks.start, self.peaks.stop)
@@ -135,7 +139,7 @@ class _Place:
 
     def static_of_peak(self, peak: int) -> Singles:
         """``(n_genes,)`` logits of one of the peaks without counts."""
-        static: Singles = self._query @ self._key[peak]
+        static = _products(self._query, self._key[peak])
         window = self._recompute.window
         if window is not None:
             genes = np.arange(self.genes.start, self.genes.stop)
@@ -175,6 +179,27 @@ class _Place:
             row = self._counts.first_row(self._code, low) - self._counts.first_row(self._code, 0)
             run = slice(low - self.genes.start, high - self.genes.start)
             yield run, row, Entries(read.start, read.position, self.scaled(read.count))
+
+
+def _logits(query: Singles, key: Singles) -> Singles:
+    """``(n_genes, n_peaks)`` products, by blocks that the BLAS library leaves to the thread that asks.
+
+    Its own threads, once they were used, wait for more with their processors busy, for longer than all of this takes.
+    """
+    (n_genes, dim), n_peaks = query.shape, len(key)
+    logits = np.empty((n_genes, n_peaks), np.float32)
+    width = max(1, _SMALL_PRODUCT // max(n_genes * dim, 1))
+    whole = n_peaks - n_peaks % width
+    blocks = key[:whole].reshape(-1, width, dim).transpose(0, 2, 1)
+    np.matmul(query, blocks, out=logits[:, :whole].reshape(n_genes, -1, width).transpose(1, 0, 2))
+    np.matmul(query, key[whole:].T, out=logits[:, whole:])
+    return logits
+
+
+def _products(rows: Singles, one: Singles) -> Singles:
+    """``(n_rows,)`` products with one row, without that library."""
+    products: Singles = np.einsum("ij,j->i", rows, one)
+    return products
 
 
 def _highest(row: tuple[Any, ...], cells: tuple[Ints, Singles], open_peaks: Entries, asked: Asked) -> Columns:
@@ -224,7 +249,7 @@ class _PeakInCells:
         self._place, self._peak, self._cells, self._open = place, peak, cells, open_peaks
         at = np.flatnonzero(open_peaks.position == peak)
         holder = np.searchsorted(open_peaks.start, at, side="right") - 1 + cells[0]
-        known = np.isin(holder, cells)
+        known = place.asked_for(cells)[holder]
         self._at, holder = at[known], holder[known]
         self.present: Ints = np.searchsorted(cells, holder)
         self._spread = np.float32(np.ptp(open_peaks.count) if len(open_peaks.count) else 0)
@@ -247,8 +272,9 @@ class _PeakInCells:
                 lowest = logits_below(last[first_row : first_row + len(rows.position)])
             of_cells = self._rows(run, rows, lowest, asked)
             genes = np.flatnonzero(np.diff(of_cells.start))
-            for low in range(0, len(genes), _GENES_AT_ONCE):
-                yield self._ranked(run.start, genes[low : low + _GENES_AT_ONCE], of_cells)
+            groups = [genes[low : low + _GENES_AT_ONCE] for low in range(0, len(genes), _GENES_AT_ONCE)]
+            rank = functools.partial(self._ranked, run.start, self._bits, of_cells)
+            yield from _each(rank, groups, int(of_cells.start[-1]) * (len(self._open.position) // len(self._cells)))
 
     def _rows(self, run: slice, rows: Entries, lowest: Singles, asked: Asked) -> Entries:
         """Rows in which the peak may be linked, gene by gene: the number of the cell and the gene's count."""
@@ -267,7 +293,9 @@ class _PeakInCells:
         rows_of_peak(peak, (*genes, lowest), (number, peak_count), asked.logit, (cell, count, start))
         return Entries(start, cell[: start[-1]], count[: start[-1]])
 
-    def _ranked(self, first_gene: int, genes: Ints, rows: Entries) -> Columns:
+    def _ranked(
+        self, first_gene: int, bits: tuple[npt.NDArray[np.uint64], Ints], rows: Entries, genes: Ints
+    ) -> Columns:
         """The rows of some genes, with the peak's rank and logit."""
         from bi2scope.data.store.across_kernel import ranks_of_peak
 
@@ -277,14 +305,10 @@ class _PeakInCells:
         rank, logit = np.empty(own.stop - own.start, np.int64), np.empty(own.stop - own.start, np.float32)
         per_count, (cell, count) = place.by_peak_count[genes + first_gene], (rows.position[own], rows.count[own])
 
-        of_cells, peaks = (self._at, *self._bits), (self._open.count, self._spread)
-
-        def share(low: int, high: int) -> None:
-            of_genes = low, high, static, per_count, start, cell, count
-            peak = self._peak, place.by_gene_count, place.both
-            ranks_of_peak(of_genes, peak, of_cells, peaks, (rank, logit))
-
-        _in_halves(share, np.diff(start) * (len(self._open.position) // len(self._cells)))
+        of_genes = static, per_count, start, cell, count
+        peak = self._peak, place.by_gene_count, place.both
+        of_cells, peaks = (self._at, *bits), (self._open.count, self._spread)
+        ranks_of_peak(of_genes, peak, of_cells, peaks, (rank, logit))
         above = logit > 0
         gene = np.repeat(genes + first_gene, np.diff(start))
         return self._cells[self.present[cell]][above], gene[above], rank[above], logit[above]
@@ -301,6 +325,15 @@ def _in_halves(share: Callable[[int, int], None], work: Ints) -> None:
         other = pool.submit(share, 0, middle)
         share(middle, len(total))
         other.result()
+
+
+def _each(task: Callable[[Ints], Columns], groups: Sequence[Ints], work: int) -> Iterator[Columns]:
+    """A task for each of some groups, by two threads where it is worth it; ``work`` are the logits of all."""
+    if len(groups) < 2 or work < _WORTH_A_THREAD or (os.cpu_count() or 1) < 2:
+        yield from map(task, groups)
+        return
+    with ThreadPoolExecutor(2) as pool:
+        yield from pool.map(task, groups)
 
 
 def _columns(parts: list[Columns]) -> Columns:

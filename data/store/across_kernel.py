@@ -176,8 +176,8 @@ def ranks_of_peak(genes, peak, cells, peaks, found):  # type: ignore[no-untyped-
     Parameters
     ----------
     genes
-        First gene and the one after the last; ``(n_genes, n_peaks)`` static logits; what each gene adds per count of a
-        peak; each gene's first row; and, of the rows, number of the cell and count of the gene.
+        ``(n_genes, n_peaks)`` static logits; what each gene adds per count of a peak; each gene's first row; and, of
+        the rows, number of the cell and count of the gene.
     peak
         Position on the chromosome; ``(n_peaks,)`` what each peak adds per count of a gene; and, per count of a peak,
         what is added for each count of the gene.
@@ -188,13 +188,13 @@ def ranks_of_peak(genes, peak, cells, peaks, found):  # type: ignore[no-untyped-
     found
         To fill, row by row: the rank and the logit.
     """
-    first, last, static, per_peak_count, row_start, row_cell, row_count = genes
+    static, per_peak_count, row_start, row_cell, row_count = genes
     own, per_gene_count, per_both = peak
     at, bits, place = cells
     count, spread = peaks
     rank, logit = found
     rival, highest = np.empty(bits.shape[1], np.uint64), np.full(64 * bits.shape[1], -np.inf, np.float32)
-    for gene in range(first, last):
+    for gene in range(len(static)):
         rows = row_start[gene], row_start[gene + 1]
         if rows[0] == rows[1]:
             continue

@@ -35,7 +35,7 @@ def test_ranks_are_those_of_the_dense_logits(n_peaks: int, steps: int | None, we
     at = np.flatnonzero(position == own)
     rank, logit = np.zeros(row_start[-1], np.int64), np.zeros(row_start[-1], np.float32)
     ranks_of_peak(
-        (0, N_GENES, static, of_gene, row_start, row_cell, row_count), (own, of_peak, both), (at, bits, place),
+        (static, of_gene, row_start, row_cell, row_count), (own, of_peak, both), (at, bits, place),
         (count, np.float32(np.ptp(count))), (rank, logit),
     )  # fmt: skip
 
