@@ -211,17 +211,15 @@ def by_row(cell, depth, table):  # type: ignore[no-untyped-def]
     found, asked = np.empty(len(peak), np.int32), np.empty(len(peak), table.dtype)
     if not within(peak, len(own_peaks)):
         return offset, found, asked, False
-    start, bits, to = rank_starts(cell.n_links, depth), np.zeros(depth + 1, np.uint16), 0
+    start, to = rank_starts(cell.n_links, depth), 0
     for row in range(len(cell.n_links)):
-        n = min(np.int64(cell.n_links[row]), depth)
-        at, of_row, asked_of_row = start[:n], found[to : to + n], asked[to : to + n]
-        for i in range(n):
-            bits[i + 1] = step[at[i]] if i == 0 else bits[i] - step[at[i]]
-            of_row[i] = own_peaks[peak[at[i]]]
-        for i in range(n):
-            asked_of_row[i] = table[bits[i + 1]]
-            at[i] += 1
-        to += n
+        bits = np.uint16(0)
+        for rank in range(min(cell.n_links[row], depth)):
+            at = start[rank]
+            start[rank] = at + 1
+            bits = np.uint16(step[at]) if rank == 0 else np.uint16(bits - np.uint16(step[at]))
+            found[to], asked[to] = own_peaks[peak[at]], table[bits]
+            to += 1
         offset[row + 1] = to
     return offset, found, asked, True
 

@@ -6,7 +6,6 @@ Everything here is immutable after it was made: what is kept in memory are the o
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -51,10 +50,8 @@ class StoredCounts:
         return indices
 
     def own(self, cell: int) -> Ints:
-        """``(n,)`` int32 columns of the non-zero counts of one cell, for whoever decodes links as well."""
-        columns = self.packed.columns(int(self.indptr[cell]), int(self.indptr[cell + 1]))
-        own: Ints = columns[0].astype(np.int32, copy=False)
-        return own
+        """``(n,)`` int32 columns of the non-zero counts of one cell."""
+        return self.indices(cell, cell + 1).astype(np.int32, copy=False)
 
     def data(self, cell: int) -> Floats:
         """The non-zero counts of one cell."""
@@ -177,7 +174,7 @@ class StoredLinks:
         ValueError
             If the parts of the cell disagree.
         """
-        n_links, n_above, denominator = self._rows(cell, self._row.columns)
+        n_links, n_above, denominator = self._rows(cell)
         depth = int(self.depth[cell]) if top_k is None else min(int(self.depth[cell]), top_k)
         whole = depth == self.depth[cell]
         n_stored = int(self.n_links[cell]) if whole else int(np.minimum(n_links, depth).sum(dtype=np.int64))
@@ -194,13 +191,13 @@ class StoredLinks:
         OSError, RuntimeError, ValueError
             If they cannot be read, or disagree.
         """
-        self._rows(cell, self._row.by_hdf5)
+        self._rows(cell)
         if self.n_links[cell]:
             self._link.by_hdf5(0, int(self.n_links[cell]), cell)
 
     def ranked(self, cell: int, top_k: int | None = None) -> RankedLinks:
         """The links of one cell up to a rank, rank by rank; only those are read."""
-        n_links, n_above, denominator = self._rows(cell, self._row.columns)
+        n_links, n_above, denominator = self._rows(cell)
         depth = int(self.depth[cell]) if top_k is None else min(int(self.depth[cell]), top_k)
         peak, bits = (plane.ravel() for plane in self._matrices(cell, n_links, depth))
         per_rank = np.cumsum(np.bincount(n_links, minlength=depth + 1)[::-1])[::-1][1 : depth + 1]
@@ -232,9 +229,11 @@ class StoredLinks:
         """Room for one chunk of the links, of the rows and of the cells' peaks."""
         return self._link.room(), self._row.room(), self._atac.packed.room()
 
-    def _rows(self, cell: int, read: Callable[[int, int, int], Ints]) -> tuple[Ints, Ints, Floats]:
+    def _rows(self, cell: int) -> tuple[Ints, Ints, Floats]:
         n_rows = int(self._rna.indptr[cell + 1] - self._rna.indptr[cell])
-        n_links, n_above, denominator = read(0, n_rows, cell) if n_rows else np.zeros((3, 0), dtype=np.int32)
+        n_links, n_above, denominator = (
+            self._row.by_hdf5(0, n_rows, cell) if n_rows else np.zeros((3, 0), dtype=np.int32)
+        )
         sound = len(n_links) == n_rows and n_links.sum(dtype=np.int64) == self.n_links[cell]
         if not sound or n_links.max(initial=0) != self.depth[cell] or n_links.min(initial=0) < 0:
             raise ValueError("its rows do not add up to its number of links")
