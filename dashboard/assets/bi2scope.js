@@ -150,7 +150,7 @@
     showOther: (beside) => ({ display: beside === "cell" ? "block" : "none" }),
 
     rows: function (text) {
-      if (!text) return [];
+      if (!text) return dash.callback_context.triggered_id ? [] : dash.no_update;
       const columns = JSON.parse(text);
       const names = Object.keys(columns);
       return columns[names[0]].map((_, i) => Object.fromEntries(names.map((name) => [name, columns[name][i]])));
