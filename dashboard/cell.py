@@ -13,6 +13,7 @@ from bi2scope.dashboard.comparison import Beside, beside_controls
 from bi2scope.dashboard.components import Parts, aria, graph, with_files
 from bi2scope.dashboard.controls import csv_link
 from bi2scope.dashboard.figures.colours import QUANTITIES, SCORES, Colours
+from bi2scope.dashboard.figures.embedding import drawn_note
 from bi2scope.dashboard.figures.heatmap import HEIGHT
 from bi2scope.dashboard.links import GRID_OPTIONS, LINK_COLUMNS, grid
 from bi2scope.dashboard.row import row_part
@@ -22,6 +23,9 @@ from bi2scope.server.wire_profile import LinkProfile
 ALL_TYPES = ""
 
 EMBEDDING_HEIGHT = 290
+MOST_PICKED = 4_000
+"""Cells of the small embedding, whose points would cover one another."""
+
 MAP_HEIGHT = f"clamp({HEIGHT}px, calc(100vh - 260px), 860px)"
 """The map grows with the window."""
 
@@ -59,7 +63,11 @@ def side(
         ),
         html.Div(
             [
-                dmc.Text("Click a cell to open it", size="xs", c="dimmed"),
+                dmc.Text(
+                    ["Click a cell to open it. ", drawn_note(sum(kind.n_cells for kind in types), MOST_PICKED)],
+                    size="xs",
+                    c="dimmed",
+                ),
                 graph(ids.EMBEDDING, "cells", mode_bar=False, style={"height": EMBEDDING_HEIGHT}),
                 dcc.Store(id=ids.EMBEDDING_DRAWN),
                 html.Div(id=ids.EMBEDDING_NOTICE),

@@ -85,7 +85,10 @@ def register_picking(app: Dash, client: Client, settings: Settings) -> None:
         if drawn == scheme:
             return ring_patch(embedding, chosen), no_update
         types = [kind.name for kind in (await client.dataset()).cell_types]
-        return embedding_figure(embedding, scheme, chosen=chosen, types=types, height=cell.EMBEDDING_HEIGHT), scheme
+        figure = embedding_figure(
+            embedding, scheme, chosen=chosen, types=types, height=cell.EMBEDDING_HEIGHT, most=cell.MOST_PICKED
+        )
+        return figure, scheme
 
 
 def register_table(app: Dash, client: Client, settings: Settings) -> None:

@@ -13,7 +13,7 @@ from bi2scope.dashboard.callbacks.page import in_browser, require_view
 from bi2scope.dashboard.client import Client, ClientError
 from bi2scope.dashboard.contrast import MOST_POINTS
 from bi2scope.dashboard.controls import cut_of
-from bi2scope.dashboard.figures.embedding import coloured_figure, embedding_figure, to_choose
+from bi2scope.dashboard.figures.embedding import MOST_DRAWN, coloured_figure, drawn_note, embedding_figure, to_choose
 from bi2scope.dashboard.figures.style import Scheme
 from bi2scope.dashboard.figures.training import training_figure
 from bi2scope.dashboard.nearest import TssShelf
@@ -76,7 +76,8 @@ def register_cells(app: Dash, client: Client) -> None:
         figure, said = await coloured(client, embedding, by, scheme)
         known = dataset.training is None or ctx.triggered_id == ids.COLOUR_CELLS
         curves = no_update if known or dataset.training is None else training_figure(dataset.training, scheme)
-        return to_choose(figure), curves, f"{embedding.method}.{said}"
+        note = drawn_note(len(embedding.cell_id), MOST_DRAWN)
+        return to_choose(figure), curves, " ".join(filter(None, (f"{embedding.method}.{said}", note)))
 
     @app.callback(
         Output(ids.COLOUR_CELLS, "data"),

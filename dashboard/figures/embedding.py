@@ -7,19 +7,40 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import plotly.graph_objects as go
 from dash import Patch
 
 from bi2scope.dashboard.figures.style import SCHEMES, Scheme, axis, base_layout, on_page, type_colour
 from bi2scope.server.wire import Embedding
 
-SVG_LIMIT = 5000
-"""Cells up to which points are drawn as SVG, which is sharper; more go to WebGL."""
+MOST_DRAWN = 30_000
+"""Cells of a figure at most, each an element of the page. WebGL would draw more, but plotly compiles what draws by it
+out of texts, which the page's policy on scripts forbids."""
+
+MANY = 5_000
+"""More cells than these have smaller points."""
+
+MOST_NAMED = 8
+"""Cell types that a figure of a fixed height has room to name."""
 
 
 def type_order(embedding: Embedding) -> list[str]:
     """Cell types in order of first appearance; their colours follow it."""
     return list(dict.fromkeys(embedding.cell_type))
+
+
+def drawn_cells(cell_type: Sequence[str], most: int) -> npt.NDArray[np.int64]:
+    """``(n_drawn,)`` ascending positions of the cells that are drawn: all, or a share of every type, evenly."""
+    if len(cell_type) <= most:
+        return np.arange(len(cell_type))
+    by_type = np.argsort(np.unique(np.array(cell_type), return_inverse=True)[1], kind="stable")
+    return np.sort(by_type[(np.arange(most) * len(cell_type)) // most])
+
+
+def drawn_note(n_cells: int, most: int) -> str:
+    """What to say where not all cells are drawn."""
+    return f"{most:,} of {n_cells:,} cells are drawn, of every type the same share." if n_cells > most else ""
 
 
 def embedding_figure(
@@ -29,28 +50,26 @@ def embedding_figure(
     chosen: str | None = None,
     types: Sequence[str] | None = None,
     height: int | None = 300,
-    legend: bool = True,
+    most: int = MOST_DRAWN,
 ) -> go.Figure:
     """One trace per cell type, and last a ring around the chosen cell; ``types`` gives the order of the colours.
 
-    ``height`` is in pixels; without one the figure is as high as the page has room.
+    ``height`` is in pixels; without one the figure is as high as the page has room. ``most`` cells are drawn.
     """
-    kinds = np.array(embedding.cell_type, dtype=object)
-    x, y, names = np.array(embedding.x), np.array(embedding.y), np.array(embedding.cell_id, dtype=object)
-    draw = go.Scatter if len(names) <= SVG_LIMIT else go.Scattergl
-    size = 5 if len(names) <= SVG_LIMIT else 3
-    figure = go.Figure(layout=frame(embedding, scheme, height, legend))
+    drawn = drawn_cells(embedding.cell_type, most)
+    kinds, x, y, names = columns_of(embedding, drawn)
+    figure = go.Figure(layout=frame(embedding, scheme, height, legend=True))
     for i, kind in enumerate(types or type_order(embedding)):
         at = kinds == kind
         figure.add_trace(
-            draw(
+            go.Scatter(
                 x=x[at], y=y[at], customdata=names[at].tolist(), name=kind, mode="markers",
-                marker={"size": size, "color": on_page(type_colour(i), scheme), "opacity": 0.75},
+                marker={"size": size_of(drawn), "color": on_page(type_colour(i), scheme), "opacity": 0.75},
                 hovertemplate="%{customdata}<extra>" + kind + "</extra>",
             )
         )  # fmt: skip
     figure.add_trace(
-        draw(
+        go.Scatter(
             **ring(embedding, chosen), mode="markers", name="chosen cell", showlegend=False, hoverinfo="skip",
             marker={"size": 13, "color": "rgba(0,0,0,0)", "line": {"width": 2.5, "color": SCHEMES[scheme].text}},
         )
@@ -72,17 +91,17 @@ def coloured_figure(
     The scale ends at the 99th percentile of what is above the lowest value, so that a single cell does not hold it.
     """
     number = np.array([np.nan if value is None else value for value in values], dtype=np.float64)
-    order = np.argsort(np.nan_to_num(number, nan=-np.inf), kind="stable")
+    drawn = drawn_cells(embedding.cell_type, MOST_DRAWN)
     known = number[np.isfinite(number)]
     low = float(known.min()) if len(known) else 0.0
     above = known[known > low]
     high = float(np.percentile(above, 99)) if len(above) else low + 1
-    draw = go.Scatter if len(number) <= SVG_LIMIT else go.Scattergl
-    x, y, names = np.array(embedding.x), np.array(embedding.y), np.array(embedding.cell_id, dtype=object)
-    kinds = np.array(embedding.cell_type, dtype=object)
+    kinds, x, y, names = columns_of(embedding, drawn)
+    number = number[drawn]
+    order = np.argsort(np.nan_to_num(number, nan=-np.inf), kind="stable")
     figure = go.Figure(layout=frame(embedding, scheme, height, legend=False))
     for own, colour in ((order[~np.isfinite(number[order])], None), (order[np.isfinite(number[order])], number)):
-        marker: dict[str, Any] = {"size": 5 if len(number) <= SVG_LIMIT else 3, "color": SCHEMES[scheme].line}
+        marker: dict[str, Any] = {"size": size_of(drawn), "color": SCHEMES[scheme].line}
         if colour is not None:
             marker |= {
                 "color": colour[own], "cmin": low, "cmax": high,
@@ -93,7 +112,7 @@ def coloured_figure(
                 },
             }  # fmt: skip
         figure.add_trace(
-            draw(
+            go.Scatter(
                 x=x[own], y=y[own], customdata=names[own].tolist(), text=kinds[own].tolist(), mode="markers",
                 name=name if colour is not None else absent, marker=marker,
                 hovertemplate="%{customdata}, %{text}<br>"
@@ -103,6 +122,17 @@ def coloured_figure(
     return figure
 
 
+def columns_of(embedding: Embedding, drawn: npt.NDArray[np.int64]) -> tuple[npt.NDArray[Any], ...]:
+    """Type, place on both axes and name of the cells that are drawn."""
+    kinds, names = (np.array(column, dtype=object)[drawn] for column in (embedding.cell_type, embedding.cell_id))
+    return kinds, np.array(embedding.x)[drawn], np.array(embedding.y)[drawn], names
+
+
+def size_of(drawn: npt.NDArray[np.int64]) -> int:
+    """Pixels of a point."""
+    return 5 if len(drawn) <= MANY else 3
+
+
 def to_choose(figure: go.Figure) -> go.Figure:
     """The same figure, in which dragging goes round cells; it stays marked while the colours change."""
     figure.update_layout(dragmode="lasso", selectionrevision="cells", newselection={"line": {"width": 1.5}})
@@ -110,8 +140,10 @@ def to_choose(figure: go.Figure) -> go.Figure:
 
 
 def frame(embedding: Embedding, scheme: Scheme, height: int | None, legend: bool) -> dict[str, Any]:
-    """Layout: both axes named after the method (its first word: "UMAP"), no ticks, the types below."""
-    legend_height = 20 * -(-len(type_order(embedding)) // 2)
+    """Layout: both axes named after the method (its first word: "UMAP"), no ticks, the types below if there is room."""
+    n_types, columns = len(type_order(embedding)), 4 if height is None else 2
+    legend = legend and (height is None or n_types <= MOST_NAMED)
+    legend_height = 20 * -(-n_types // columns)
     bare = {"showticklabels": False, "title": {"font": {"size": 11}, "standoff": 4}}
     named = [axis(scheme, "") | bare for _ in range(2)]
     for i, one in enumerate(named, start=1):

@@ -57,15 +57,16 @@ SCHEMES: dict[Scheme, Colours] = {
     ),
 }
 
-# Okabe & Ito (2008) without yellow and black, which fail on one of the two pages; then Tol's muted set.
+# Okabe & Ito (2008) without yellow and black, which fail on one of the two pages; then Tol's muted set, and a few more.
 TYPE_COLOURS = (
     "#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00",
     "#882255", "#999933", "#332288", "#44aa99", "#aa4499", "#6699cc", "#117733", "#997700", "#994455", "#888888",
+    "#b15928", "#5e3c99", "#dd1c77", "#66a61e", "#01665e", "#8c96c6",
 )  # fmt: skip
 
 ON_DARK = {
     "#0072b2": "#2b87d1", "#882255": "#c73b7c", "#332288": "#7a6be0", "#aa4499": "#bb55aa", "#117733": "#2a9d4e",
-    "#994455": "#b85c6d",
+    "#994455": "#b85c6d", "#b15928": "#c46a38", "#5e3c99": "#9a7fd1", "#01665e": "#35978f",
 }  # fmt: skip
 """What stands on the dark page for a cell type's colour that would stand out less than 3 : 1 from it."""
 
