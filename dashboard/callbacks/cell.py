@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from dash import Dash, Input, Output, State, ctx, no_update
+from dash import Dash, Input, Output, State, ctx
 from dash.exceptions import PreventUpdate
 
 from bi2scope.dashboard import cell, ids, row
@@ -77,18 +77,18 @@ def register_picking(app: Dash, client: Client, settings: Settings) -> None:
         prevent_initial_call=True,
     )
     @or_notice(2)
-    async def draw_embedding(seen: dict[str, Any] | None, scheme: Scheme, drawn: str | None) -> Any:
-        """Once the map stands: thousands of points take longer than it does."""
-        if seen is None:
+    async def draw_embedding(seen: dict[str, Any] | None, scheme: Scheme, drawn: list[str] | None) -> Any:
+        """Once the map stands: thousands of points take longer than it does. ``drawn`` is the scheme and the cell."""
+        if seen is None or drawn == [scheme, seen["cell"]]:
             raise PreventUpdate
         chosen, embedding = seen["cell"], await client.embedding()
-        if drawn == scheme:
-            return ring_patch(embedding, chosen), no_update
+        if drawn and drawn[0] == scheme:
+            return ring_patch(embedding, chosen), [scheme, chosen]
         types = [kind.name for kind in (await client.dataset()).cell_types]
         figure = embedding_figure(
             embedding, scheme, chosen=chosen, types=types, height=cell.EMBEDDING_HEIGHT, most=cell.MOST_PICKED
         )
-        return figure, scheme
+        return figure, [scheme, chosen]
 
 
 def register_table(app: Dash, client: Client, settings: Settings) -> None:

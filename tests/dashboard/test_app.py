@@ -261,3 +261,21 @@ def test_a_slow_answer_does_not_hold_up_the_others(reader: StoreReader) -> None:
         return done
 
     assert asyncio.run(both()) == ["quick", "slow"]
+
+
+def test_the_embedding_is_drawn_once_and_then_only_its_ring_moves(screen: FastAPI, reader: StoreReader) -> None:
+    outputs = ["embedding.figure", "embedding-drawn.data", "embedding-notice.children"]
+    one, other = map(str, reader.cells.index[:2])
+
+    def ask(cell: str, drawn: list[str] | None) -> dict[str, Any]:
+        inputs = {"cell-seen.data": {"cell": cell, "cut": CUT}, "scheme.data": "light"}
+        answer = ask_callback(screen, outputs, inputs, {"embedding-drawn.data": drawn})
+        return {} if answer.status_code == 204 else dict(answer.json()["response"])
+
+    first = ask(one, None)
+    assert first["embedding"]["figure"]["data"][-1]["name"] == "chosen cell"
+    drawn = first["embedding-drawn"]["data"]
+    assert not ask(one, drawn)  # the cut moved, the cell did not
+    moved = ask(other, drawn)
+    assert {tuple(each["location"][2:]) for each in moved["embedding"]["figure"]["operations"]} == {("x",), ("y",)}
+    assert moved["embedding-drawn"]["data"] == ["light", other]
