@@ -6,9 +6,8 @@ INSTALLED := $(VENV)/.installed
 DEMO := build/demo
 PORT ?= 8050
 ONLY ?=
-# Processes of one thread each; one more than there are cores, since some tests wait for a browser or another process
-WORKERS := $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 1)))
-PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
+# A process for every core, each with one thread
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile
 
 .PHONY: help venv demo test test-all lint bench clean
 
