@@ -22,7 +22,7 @@ Sums = npt.NDArray[np.float64]
 WholeSums = npt.NDArray[np.int64]
 
 THREADS = min(os.cpu_count() or 1, 4)
-"""That read and add up: HDF5 hands out packed chunks to one thread at a time, which is a tenth of the work."""
+"""That read and add up, each its own cells."""
 
 FEW_CELLS = 8
 """For each thread at least."""
