@@ -92,7 +92,7 @@ async def first_answer(client: Client, shown: Shown, settings: Settings) -> dict
 
     Empty where the address asks for something else than the map of one cell.
     """
-    if shown.view != "cell" or shown.beside != "alone" or shown.colours.scale != "linear":
+    if shown.view != "cell" or shown.beside != "alone":
         return {}
     chosen = shown.cell or next((one.cell_id for one in (await client.cells(limit=1)).cells), None)
     if chosen is None:

@@ -75,7 +75,7 @@
     element("first-title").innerHTML = answer.title;
     element("first-numbers").innerHTML = answer.numbers;
     element("first-warning").textContent = answer.warning || "";
-    page.sketch(box, Object.assign({}, answer, { figure: answer.figures[scheme] }), answer.asked.colouring);
+    page.sketch(box, Object.assign({}, answer, { figure: answer.figures[scheme] }), answer.asked);
   }
 
   /* What is drawn here goes once the page has its own; at once, where the page shows something else. */

@@ -308,6 +308,7 @@
 
   /* What the controls say; null until the page has been told once. */
   page.state = () => state;
+  page.cutMoves = () => Boolean(state && page.cutNow() && JSON.stringify(page.cutNow()) !== JSON.stringify(state.cut));
 
   /* The address of what is shown now. */
   page.address = function () {

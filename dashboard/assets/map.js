@@ -1,4 +1,4 @@
-/* The cell's map and what a cut leaves of it, past Dash: asked here, drawn here, late answers dropped. */
+/* The cell's map and what a cut leaves of it, past Dash: asked here, late answers dropped; drawn by plot.js. */
 (function () {
   "use strict";
   const dash = window.dash_clientside, page = dash.bi2scope;
@@ -7,12 +7,11 @@
   const frames = () => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
   const PATIENCE = 400;  /* ms that a question may take once there is a newer one of the same map */
   const ZOOM = 60;  /* ms without a move of the window, after which it is asked for */
-  const LEAST = -30;  /* where the logarithm of 0 lies: figures/colours.py says the same */
-  const REST = 260;  /* ms without a move, after which the table follows */
+  const REST = 260;  /* ms without a move, after which plotly.js and the table follow */
 
-  let wanted = null, running = null, done = null, drawn = null, noticed = false, resting = null, zooming = null;
-  page.bins = null;  /* what the tooltip reads of the maps that are drawn */
+  let wanted = null, running = null, done = null, resting = null, zooming = null, replotted = null;
 
+  /* What makes two maps differ in more than their values. */
   const frame = (of) => of && JSON.stringify([of.cell, of.colouring, of.scale, of.beside, of.beside === "cell" && of.other, of.scheme]);
   const axes = (of) => JSON.stringify([of.cell, of.beside, of.beside === "cell" && of.other]);
   const key = (of) => frame(of) + JSON.stringify([of.cut, of.window]);
@@ -28,7 +27,7 @@
     for (const name of ["cell", "colouring", "scale", "beside", "scheme"]) text.set(name, of[name]);
     if (of.beside === "cell" && of.other) text.set("other", of.other);
     if (w) text.set("window", [w.gene_start, w.gene_stop, w.peak_start, w.peak_stop].join("-"));
-    if (drawn === frame(of)) text.set("drawn", "true");
+    if (page.plotted() === frame(of)) text.set("drawn", "true");
     return text;
   }
 
@@ -45,10 +44,11 @@
     return now;
   };
 
-  /* The reader moved or zoomed; of a cell with other axes the window says nothing. */
-  function windowMoved(event) {
+  /* The reader moved or zoomed, in the plot that stands under the picture; of a cell with other axes the window says nothing. */
+  page.windowMoved = function (event) {
     const across = page.positions(event, "xaxis"), down = page.positions(event, "yaxis");
     if (across === undefined && down === undefined) return;
+    page.unsketch(element("heatmap"));
     const full = plotOf()._fullLayout, range = (axis) => page.positions({ [axis + ".range"]: full[axis].range }, axis);
     const x = range("xaxis"), y = range("yaxis");
     const now = { gene_start: y[0], gene_stop: y[1], peak_start: x[0], peak_stop: x[1] };
@@ -56,7 +56,7 @@
     page.zoomed("window", now);
     clearTimeout(zooming);
     zooming = setTimeout(ask, ZOOM);
-  }
+  };
 
   page.moveMap = function (cut) {
     if (!wanted) return;
@@ -78,7 +78,8 @@
   }
 
   page.mapAgain = function () {
-    done = drawn = leftShown = null;
+    done = leftShown = null;
+    page.forgetPlot();
     if (wanted) ask();
   };
 
@@ -106,7 +107,8 @@
       if (frame(now) !== frame(wanted)) return;
       if (answer.left) putLeft(answer), leftShown = of(now);
       const left = answer.notice || leftShown === of(now) ? null : leftOfCell(now);
-      await draw(now, answer);
+      await page.drawMap({ ...now, frame: frame(now) }, answer);
+      if (!page.hasPlotly()) follow();
       done = key(now);
       if (left) left.then(showLeft);
     } catch (error) {
@@ -125,12 +127,30 @@
     else box.removeAttribute("data-dash-is-loading");
   }
 
-  /* Once nothing moves: links table, row of a gene. */
-  function rest() {
-    if (running || !wanted || key(wanted) !== done || !page.hasPlotly()) return;
+  /* Once nothing moves: the map for wheel and pointer, links table, row of a gene. */
+  const rested = () => !running && wanted && key(wanted) === done && page.hasPlotly();
+
+  async function rest() {
+    if (!rested()) return;
+    await page.settleMap();
+    if (!rested()) return;
+    if (leftShown !== of(wanted)) leftOfCell(wanted).then(showLeft);
     dash.set_props("cell-seen", { data: { cell: wanted.cell, cut: wanted.cut } });
     meetNeighbours(wanted.cell);
   }
+
+  /* Pictures before there is plotly.js: it is loaded when wanted, or soon. */
+  function follow() {
+    if (replotted) return;
+    replotted = page.plotlyLoaded.then(rest);
+    page.plotlySoon(() => running);
+  }
+
+  page.replot = async function () {
+    await page.plotly();
+    await replotted;
+    await page.settleMap();
+  };
 
   /* ---- the cells before and after: their maps are asked for before Dash has found out which they are ---- */
 
@@ -154,111 +174,6 @@
     page.zoomed("window", null);
     ask();
   }, true);
-
-  /* ---- drawing ---- */
-
-  async function draw(now, answer) {
-    say(answer.notice);
-    if (answer.notice) return;
-    if (!page.hasPlotly() && now.scale === "linear" && page.sketch(element("heatmap"), answer, now.colouring)) return sketched(now, answer);
-    const plot = await ready();
-    page.bins = answer.bins;
-    if (answer.figure) page.hideTip();
-    const values = now.beside === "alone" ? laid(answer.bins.maps[0], now) : null;
-    if (answer.figure) {
-      if (values) answer.figure.data[0].z = values;
-      await window.Plotly.react(plot, answer.figure.data, answer.figure.layout, answer.config);
-      page.unsketch(element("heatmap"));
-      if (!plot.heard) listen(plot);
-    } else {
-      const { traces, layout } = changed(plot, answer.changes);
-      if (values) traces.z = [values];
-      await window.Plotly.update(plot, traces, layout);
-    }
-    drawn = frame(now);
-    element("heatmap-caption").textContent = answer.caption;
-    page.markLink();
-  }
-
-  /* ---- before there is plotly.js, the map is a picture; then it is drawn anew, to be zoomed and pointed at ---- */
-
-  let sketch = null, replotted = null;
-
-  function sketched(now, answer) {
-    sketch = { now, answer };
-    page.bins = answer.bins;
-    element("heatmap-caption").textContent = answer.caption;
-    if (replotted) return;
-    replotted = page.plotlyLoaded.then(replot);
-    page.plotlySoon(() => running);
-  }
-
-  async function replot() {
-    if (running || drawn) return;  /* the answer that is on its way is drawn by plotly.js */
-    await draw(sketch.now, sketch.answer);
-    clearTimeout(resting);
-    resting = setTimeout(rest, REST);
-  }
-
-  page.replot = async function () {
-    await page.plotly();
-    await replotted;
-  };
-
-  function say(notice) {
-    if (!notice && !noticed) return;
-    noticed = Boolean(notice);
-    dash.set_props("heatmap-notice", { children: notice || null });
-  }
-
-  /* The place of the plot, once there is what draws it. */
-  async function ready() {
-    await page.plotly();
-    const box = element("heatmap");
-    if (!box.querySelector(":scope > div")) {
-      const plot = box.appendChild(document.createElement("div"));
-      plot.style.height = "100%";
-      new ResizeObserver(() => plot._fullLayout && box.offsetParent && window.Plotly.Plots.resize(plot)).observe(box);
-    }
-    return box.querySelector(":scope > div");
-  }
-
-  function listen(plot) {
-    plot.heard = true;
-    plot.on("plotly_relayout", windowMoved);
-    plot.on("plotly_hover", (event) => page.showTip(event.points[0]));
-    plot.on("plotly_unhover", () => page.hideTip());
-    plot.on("plotly_click", (event) => page.clickLink(event.points[0]));
-  }
-
-  /* Rows of values, from the bins that have one. */
-  function laid(data, { colouring, scale }) {
-    const { bins } = page.readOf(data), rows = Math.ceil((data.gene_stop - data.gene_start) / data.dy);
-    const flat = new Float32Array(rows * data.columns).fill(NaN), values = bins[colouring];
-    const placed = scale === "log" ? (value) => Math.max(Math.log10(value), LEAST) : (value) => value;
-    bins.row.forEach((row, i) => { flat[row * data.columns + bins.column[i]] = placed(values[i]); });
-    return Array.from({ length: rows }, (_, row) => flat.subarray(row * data.columns, (row + 1) * data.columns));
-  }
-
-  const same = (a, b) => a === b || (!(b && b.bdata) && JSON.stringify(a) === JSON.stringify(b));
-
-  /* Assignments to places of a figure, as what Plotly.update takes; those that say nothing new are left out, for
-     the axes are what takes long to draw. */
-  function changed(plot, changes) {
-    const traces = {}, layout = {};
-    for (const { location, params } of changes) {
-      const [part, ...path] = location, value = params.value;
-      if (part === "data") {
-        const all = traces[path[1]] = traces[path[1]] || plot.data.map((trace) => trace[path[1]]);
-        all[path[0]] = value;
-      } else {
-        const before = path.reduce((at, name) => (at === undefined || at === null ? undefined : at[name]), plot.layout);
-        if (!same(before, value)) layout[path.map((name, i) => (typeof name === "number" ? "[" + name + "]" : (i ? "." : "") + name)).join("")] = value;
-      }
-    }
-    for (const name of Object.keys(traces)) if (traces[name].every((value, i) => same(plot.data[i][name], value))) delete traces[name];
-    return { traces, layout };
-  }
 
   /* ---- what the cut leaves ---- */
 

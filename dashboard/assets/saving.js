@@ -239,8 +239,17 @@
 
   const FORMS = { csv: (plot, id, name) => saveCsv(plot, id, name), svg: (plot, _, name) => saveSvg(plot, name), png: (plot, _, name) => savePng(plot, name) };
 
+  const LOADING = "[data-dash-is-loading=true]";
+
+  /* Until the figure is that of the cut which its file will name. */
+  async function atRest(figure) {
+    do await new Promise((done) => setTimeout(done, 50));
+    while (page.cutMoves() || figure.matches(LOADING) || figure.querySelector(LOADING));
+  }
+
   async function saveFigure(button) {
     const figure = button.closest(".figure");
+    if (figure) await atRest(figure);
     if (figure && figure.querySelector(".sketch")) await page.replot();
     const plot = figure && figure.querySelector(".js-plotly-plot");
     if (!plot || !plot.data || !plot.data.length) return page.say("Nothing is drawn yet");

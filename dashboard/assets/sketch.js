@@ -1,4 +1,4 @@
-/* A cell's map without plotly.js, from the very figure that plotly.js draws later, in the same places to a pixel or two. */
+/* A cell's map as a picture, from the very figure that plotly.js draws later, in the same places to a pixel or two. */
 (function () {
   "use strict";
   const dash = (window.dash_clientside = window.dash_clientside || {});
@@ -8,6 +8,14 @@
   page.readOf = function (data) {
     if (!reads.has(data)) reads.set(data, JSON.parse(data.json));
     return reads.get(data);
+  };
+
+  const LEAST = -30;  /* where the logarithm of 0 lies: figures/colours.py says the same */
+
+  /* What the bins of a map are coloured by. */
+  page.valuesOf = function (data, { colouring, scale }) {
+    const values = page.readOf(data).bins[colouring];
+    return scale === "log" ? values.map((value) => Math.max(Math.log10(value), LEAST)) : values;
   };
 
   /* ---- colours ---- */
@@ -51,8 +59,10 @@
     return Math.max(...texts.flatMap(lines).map((line) => pen.measureText(line).width));
   }
 
-  /* Ticks of the colour bar: at steps of 1, 2 or 5, no more than it may have. */
+  /* Ticks of the colour bar: those it names, or at steps of 1, 2 or 5, no more than it may have. */
   function barTicks(trace) {
+    const { tickvals, ticktext } = trace.colorbar;
+    if (tickvals) return tickvals.map((at, i) => ({ at, text: ticktext[i] }));
     const rough = (trace.zmax - trace.zmin) / trace.colorbar.nticks, base = 10 ** Math.floor(Math.log10(rough));
     const step = base * [2, 5, 10].find((times) => rough <= times * base * (1 + 1e-9));
     const digits = Number(/\d+/.exec(trace.colorbar.tickformat)[0]), first = Math.ceil(trace.zmin / step - 1e-6);
@@ -127,32 +137,51 @@
     }
   }
 
-  /* Whether this can draw it: one map, whole, with its values still in the bins. */
-  page.sketches = (answer) => Boolean(answer.figure && answer.figure.data.length === 1 && !answer.figure.data[0].z);
+  /* ---- onto the page ---- */
 
-  page.sketch = function (box, answer, colouring) {
-    if (!page.sketches(answer) || !box.clientWidth) return false;
-    const sharp = window.devicePixelRatio || 1, size = box.getBoundingClientRect(), [data] = answer.bins.maps;
-    const canvas = document.createElement("canvas"), pen = canvas.getContext("2d"), [trace] = answer.figure.data;
-    Object.assign(canvas, { width: Math.round(size.width * sharp), height: Math.round(size.height * sharp), className: "sketch" });
+  /* A clear canvas of this size in the box, instead of the one before, and what draws on it in the page's pixels. */
+  function canvasIn(box, size, name, label) {
+    const sharp = window.devicePixelRatio || 1, canvas = document.createElement("canvas"), pen = canvas.getContext("2d");
+    Object.assign(canvas, { width: Math.round(size.width * sharp), height: Math.round(size.height * sharp), className: name });
     canvas.setAttribute("role", "img");
-    canvas.setAttribute("aria-label", answer.caption);
+    canvas.setAttribute("aria-label", label);
     pen.scale(sharp, sharp);
-    const at = page.places(pen, size, answer.figure), { x, y, width, height } = at.area, colours = ramp(trace);
-    const to = frame(pen, at.area, answer.figure);
+    page.unsketch(box);
+    box.appendChild(canvas);
+    return { canvas, pen };
+  }
+
+  function dots(pen, data, trace, to, values, colours) {
+    const picture = raster(data, trace, values, colours), { x0, dx, y0, dy } = trace;
+    const left = to.x(x0 - dx / 2), top = to.y(y0 - dy / 2);
+    pen.imageSmoothingEnabled = false;
+    pen.drawImage(picture, left, top, to.x(x0 + (picture.width - 0.5) * dx) - left, to.y(y0 + (picture.height - 0.5) * dy) - top);
+  }
+
+  /* The whole of one map, with its axes and colour bar; false where it is not one map. */
+  page.sketch = function (box, { figure, bins, caption }, now) {
+    if (figure.data.length !== 1 || figure.data[0].z || !box.clientWidth) return false;
+    const size = box.getBoundingClientRect(), { pen } = canvasIn(box, size, "sketch", caption), [data] = bins.maps, [trace] = figure.data;
+    const at = page.places(pen, size, figure), { x, y, width, height } = at.area, colours = ramp(trace);
+    const to = frame(pen, at.area, figure);
     pen.save();
     pen.beginPath();
     pen.rect(x, y, width, height);
     pen.clip();
-    pen.imageSmoothingEnabled = false;
-    const picture = raster(data, trace, page.readOf(data).bins[colouring], colours);
-    const left = to.x(trace.x0 - trace.dx / 2), top = to.y(trace.y0 - trace.dy / 2);
-    pen.drawImage(picture, left, top, to.x(trace.x0 + (picture.width - 0.5) * trace.dx) - left, to.y(trace.y0 + (picture.height - 0.5) * trace.dy) - top);
+    dots(pen, data, trace, to, page.valuesOf(data, now), colours);
     pen.restore();
-    axes(pen, at.area, to, answer.figure);
-    bar(pen, at.bar, at.ticks, colours, answer.figure);
-    page.unsketch(box);
-    box.appendChild(canvas);
+    axes(pen, at.area, to, figure);
+    bar(pen, at.bar, at.ticks, colours, figure);
+    return true;
+  };
+
+  /* Only the dots, over those of a plot, which are then hidden (bi2scope.css); false where there is no such plot. */
+  page.cover = function (box, plot, { bins, caption }, now) {
+    if (!plot || !plot._fullLayout || !box.clientWidth) return false;
+    const { xaxis, yaxis } = plot._fullLayout, size = { width: xaxis._length, height: yaxis._length }, [data] = bins.maps, [trace] = plot.data;
+    const { canvas, pen } = canvasIn(box, size, "sketch over", caption);
+    Object.assign(canvas.style, { left: xaxis._offset + "px", top: yaxis._offset + "px", width: size.width + "px", height: size.height + "px" });
+    dots(pen, data, trace, { x: (at) => xaxis.l2p(at), y: (at) => yaxis.l2p(at) }, page.valuesOf(data, now), ramp(trace));
     return true;
   };
 

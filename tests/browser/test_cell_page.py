@@ -223,6 +223,7 @@ def test_a_stale_answer_never_overwrites_a_newer_one(watched: Watched, reader: S
             break
     assert held, "the first move asked nothing"
     press(page, "Score threshold", "ArrowRight", 30)
+    expect(page.get_by_role("slider", name="Score threshold", exact=True)).to_have_attribute("aria-valuenow", "0.81")
     served = watched.service(f"/cells/{first}/links", threshold=0.81, top_k=5).json()
     expect(page.locator("#n-links")).to_have_text(f"{served['n_links']:,}")
     expect(page.locator("#heatmap-caption")).to_contain_text(f"{served['n_links']:,} link")

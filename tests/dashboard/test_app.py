@@ -124,15 +124,18 @@ def test_what_a_cut_leaves_comes_as_html(screen: FastAPI, reader: StoreReader) -
     assert f"cells of {kind}" in of_type["left"]
 
 
-def test_the_first_answer_is_what_the_page_would_ask_one_by_one(screen: FastAPI, reader: StoreReader) -> None:
+@pytest.mark.parametrize("scale", ["linear", "log"])
+def test_the_first_answer_is_what_the_page_would_ask_one_by_one(
+    screen: FastAPI, reader: StoreReader, scale: str
+) -> None:
     service, cell = Service(screen), str(reader.cells.index[1])
-    cut = {"threshold": 0.6, "k": 5}
-    first = service.ask("GET", "/screen/first", params={"view": "cell", "cell": cell, "colour": "rank", **cut}).json()
+    shown = {"view": "cell", "cell": cell, "colour": "rank", "scale": scale, "threshold": 0.6, "k": 5}
+    first = service.ask("GET", "/screen/first", params=shown).json()
     assert first["asked"] == {
-        "cell": cell, "colouring": "rank", "scale": "linear", "beside": "alone", "cut": CUT,
+        "cell": cell, "colouring": "rank", "scale": scale, "beside": "alone", "cut": CUT,
     }  # fmt: skip
     for scheme, figure in first["figures"].items():
-        later = draw_map(screen, cell, colouring="rank", scheme=scheme).json()
+        later = draw_map(screen, cell, colouring="rank", scale=scale, scheme=scheme).json()
         assert figure == later["figure"]
         assert {name: first[name] for name in ("bins", "caption", "config")} == {
             name: later[name] for name in ("bins", "caption", "config")
@@ -146,9 +149,7 @@ def test_an_address_without_a_cell_opens_the_first_one(screen: FastAPI, reader: 
     assert first["asked"]["cell"] == str(reader.cells.index[0])
 
 
-@pytest.mark.parametrize(
-    "query", ["view=tf", "cell_type=CD4", "view=cell&beside=thresholds", "view=cell&scale=log&colour=weight"]
-)
+@pytest.mark.parametrize("query", ["view=tf", "cell_type=CD4", "view=cell&beside=thresholds"])
 def test_no_first_map_is_made_where_the_page_shows_something_else(screen: FastAPI, query: str) -> None:
     assert Service(screen).ask("GET", f"/screen/first?{query}").json() == {}
 
