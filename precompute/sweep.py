@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import pairwise
 from queue import SimpleQueue
 from typing import Any
 
@@ -26,7 +27,7 @@ from bi2scope.model.checkpoint import Trained
 from bi2scope.precompute.sweep_kernel import sweep_genes
 from bi2scope.precompute.sweep_rows import gather_links, lay_peaks
 
-_GENES_AT_ONCE = 64
+_GENES_AT_ONCE = 128
 """Genes of one product: their rows of a large chromosome take some megabytes."""
 
 _LINK_BYTES = 480 << 20
@@ -51,7 +52,7 @@ class _Factors:
     """One head's factors as the kernel takes them."""
 
     query: Floats  # (n_genes, d)
-    key: Floats  # (n_peaks, d)
+    keys: tuple[Floats, ...]  # by chromosome, (d, n_peaks of it): as a product reads them fastest
     query_by_peak_count: Floats  # (n_genes,) Q0 . wk
     key_by_gene_count: Floats  # (n_peaks,) wq . K0
     both: np.float32  # wq . wk
@@ -131,7 +132,7 @@ class Sweep:
         self._gene_bounds = np.searchsorted(layout.gene_chromosome, codes)
         self._peak_bounds = np.searchsorted(layout.peak_chromosome, codes)
         self._gene_chromosome, self._peak_chromosome = layout.gene_chromosome, layout.peak_chromosome
-        self._factors = [_of_head(trained, head) for head in range(trained.model_config.heads)]
+        self._factors = [_of_head(trained, head, self._peak_bounds) for head in range(trained.model_config.heads)]
         largest = int(np.diff(self._peak_bounds).max(initial=0))
         self._place_type = place_type(largest)
         place = np.arange(len(layout.peak_chromosome)) - self._peak_bounds[layout.peak_chromosome]
@@ -191,12 +192,12 @@ class Sweep:
 
         def share(task: tuple[int, int, int]) -> None:
             chromosome, low, high = task
-            key = factors.key[self._peak_bounds[chromosome] : self._peak_bounds[chromosome + 1]]
+            keys = factors.keys[chromosome]
             cells = (batch.open_start[chromosome], batch.open_stop[chromosome])
             static = self._static.get()
-            product = static[: (high - low) * len(key)].reshape(high - low, len(key))
+            product = static[: (high - low) * keys.shape[1]].reshape(high - low, -1)
             try:
-                sweep_genes(((low, high), *batch.genes), query, key, cells, peaks, rows, product)
+                sweep_genes(((low, high), *batch.genes), query, keys, cells, peaks, rows, product)
             finally:
                 self._static.put(static)  # another thread may wait for it
 
@@ -256,13 +257,14 @@ def place_type(largest: int) -> np.dtype[Any]:
     return np.dtype(np.uint16 if largest <= 1 << 16 else np.int32)
 
 
-def _of_head(trained: Trained, head: int) -> _Factors:
+def _of_head(trained: Trained, head: int, peak_bounds: Ints) -> _Factors:
     factors, heads = trained.factors, trained.model_config.heads
     query, key, wq, wk = (
         np.ascontiguousarray(np.split(part.detach().numpy(), heads, axis=-1)[head], dtype=np.float32)
         for part in (factors.query, factors.key, factors.query_per_count, factors.key_per_count)
     )
-    return _Factors(query, key, query @ wk, key @ wq, np.float32(wq @ wk))
+    keys = tuple(np.ascontiguousarray(key[low:high].T) for low, high in pairwise(peak_bounds))
+    return _Factors(query, keys, query @ wk, key @ wq, np.float32(wq @ wk))
 
 
 def _denominator(top: Floats) -> Floats:

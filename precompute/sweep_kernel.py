@@ -32,7 +32,7 @@ _LAST = 2**31 - 1
 
 
 @numba.njit(nogil=True, cache=True)
-def sweep_genes(genes, query, key, cells, peaks, chosen, static):  # type: ignore[no-untyped-def]
+def sweep_genes(genes, query, keys, cells, peaks, chosen, static):  # type: ignore[no-untyped-def]
     """Choose the links of some genes of one chromosome, one head.
 
     Parameters
@@ -42,8 +42,8 @@ def sweep_genes(genes, query, key, cells, peaks, chosen, static):  # type: ignor
         in a cell the cell and the count.
     query
         ``(n_genes, d)`` static queries and ``(n_genes,)`` what they give for each count of a peak.
-    key
-        ``(n_peaks, d)`` static keys of the chromosome.
+    keys
+        ``(d, n_peaks)`` static keys of the chromosome.
     cells
         ``(n_cells,)`` first and stop of each cell's open peaks on the chromosome.
     peaks
@@ -56,7 +56,7 @@ def sweep_genes(genes, query, key, cells, peaks, chosen, static):  # type: ignor
         ``(stop - first, n_peaks)`` room for the logits without the counts.
     """
     (first, stop), offset, cell_of, gene_count = genes
-    np.dot(query[0][first:stop], key.T, static)
+    np.dot(query[0][first:stop], keys, static)
     start, end = cells
     peak_key, per_gene_count, peak_count = peaks
     place, logit, n_above = chosen

@@ -89,7 +89,7 @@ def test_a_guess_that_is_too_high_is_taken_back(place: type, places: int) -> Non
     sweep_kernel.sweep_genes(
         ((0, 1), np.array([0, 2]), np.array([0, 1]), none[:2]),
         (np.ones((1, 1), np.float32), none[:1]),
-        static[:, None],
+        static[None, :],
         (np.array([0, n]), np.array([n, 2 * n])),
         (np.arange(2 * n).astype(place), none, none),
         chosen,
