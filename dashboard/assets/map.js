@@ -94,14 +94,13 @@
       else if (!running.timer) running.timer = setTimeout(() => running && key(running.wanted) !== key(wanted) && running.control.abort(), PATIENCE);
       return;
     }
-    veil(true);
     while (wanted && document.body.dataset.view === "cell" && key(wanted) !== done) await once(wanted);
-    veil(false);
     resting = setTimeout(rest, REST);
   }
 
   async function once(now) {
     const mine = running = { wanted: now, control: new AbortController(), since: performance.now() };
+    veil(true);
     try {
       const answer = (await page.firstMap(now)) || (await page.ask("screen/map?" + mapQuery(now), mine.control.signal));
       if (frame(now) !== frame(wanted)) return;
@@ -117,14 +116,18 @@
     } finally {
       clearTimeout(mine.timer);
       running = null;
+      veil(false);
     }
   }
 
+  /* Each answer has its own time before the map turns pale, so that it does not while it follows a hand. */
   function veil(on) {
     const box = element("heatmap") && element("heatmap").closest(".figure");
     if (!box) return;
-    if (on) box.setAttribute("data-dash-is-loading", "true");
-    else box.removeAttribute("data-dash-is-loading");
+    if (on) {
+      getComputedStyle(box).opacity;  // or the browser does not see that it was off meanwhile
+      box.setAttribute("data-dash-is-loading", "true");
+    } else box.removeAttribute("data-dash-is-loading");
   }
 
   /* Once nothing moves: the map for wheel and pointer, links table, row of a gene. */

@@ -143,3 +143,32 @@ def test_a_figure_is_saved_as_the_picture_shows_it(watched: Watched, reader: Sto
     expect(page.locator(PICTURE)).to_have_count(0)
     served = watched.service(f"/cells/{cell}/heatmap", threshold=0.5, top_k=1, width=640, height=720).json()
     assert page.evaluate(DOTS) == len(served["bins"]["row"]) > 0
+
+
+def test_a_map_that_follows_the_hand_does_not_turn_pale(watched: Watched, reader: StoreReader) -> None:
+    """Each answer has its own time until then: between two of them the map is not waited for."""
+    page, cell = watched.page, str(reader.cells.index[7])
+    watched.open(f"?view=cell&cell={cell}&threshold=0.5&k=8")
+    page.wait_for_selector(DRAWN)
+    expect(page.locator("#links .ag-row").first).to_be_visible()
+    page.evaluate(
+        """() => {
+            const asked = window.dash_clientside.bi2scope, drawMap = asked.drawMap;
+            const thumb = document.querySelector("#top-k [role=slider]");
+            const press = () => thumb.dispatchEvent(new KeyboardEvent("keydown", { key: "ArrowLeft", bubbles: true }));
+            let drawn = 0, waits = 0;
+            const tell = () => { document.body.dataset.told = [drawn, waits].join(); };
+            asked.drawMap = async (...said) => {
+                if ((drawn += 1) < 4) press();  // the next cut is wanted before this answer is drawn
+                await drawMap(...said);
+                tell();
+            };
+            document.querySelector("#heatmap").closest(".figure").addEventListener("transitionrun", (event) => {
+                waits += event.target === event.currentTarget;
+                tell();
+            });
+            thumb.focus();
+            press();
+        }"""
+    )
+    expect(page.locator("body")).to_have_attribute("data-told", re.compile(r"[4-9],[4-9]"))
