@@ -17,6 +17,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from ctrl_c import heeding
 from service import API
 from stores import tiny_store
 
@@ -39,9 +40,6 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-HEED = "import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); os.execv(sys.argv[1], sys.argv[1:])"
-
-
 class Served:
     """A running ``bi2scope serve``."""
 
@@ -59,11 +57,10 @@ class Served:
 @contextmanager
 def serving(store: Path, *options: str, **environment: str) -> Iterator[Served]:
     port = free_port()
-    command = [sys.executable, "-m", "bi2scope", "serve", str(store), "--no-open", "--port", str(port), *options]
-    # a run in the background of a shell ignores Ctrl-C, and what it starts would too
-    heeding = [sys.executable, "-c", HEED, *command]
+    bi2scope = [sys.executable, "-m", "bi2scope"]
+    command = heeding(*bi2scope, "serve", str(store), "--no-open", "--port", str(port), *options)
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    with subprocess.Popen(heeding, env={**os.environ, **environment}, start_new_session=True, **pipes) as process:  # type: ignore[call-overload]
+    with subprocess.Popen(command, env={**os.environ, **environment}, start_new_session=True, **pipes) as process:  # type: ignore[call-overload]
         served = Served(process, port)
         try:
             until = time.monotonic() + 120

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
+from ctrl_c import heeding
 from networks import random_network
 from stores import tiny_multiome, training_report
 
@@ -45,7 +46,8 @@ def _process(*arguments: str) -> subprocess.Popen[str]:
     path = os.pathsep.join([str(HERE), os.environ.get("PYTHONPATH", "")])
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1"}
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    return subprocess.Popen([sys.executable, __file__, *arguments], **pipes, text=True, env=environment)
+    command = heeding(sys.executable, __file__, *arguments)
+    return subprocess.Popen(command, **pipes, text=True, env=environment)
 
 
 class Forks:
