@@ -1,5 +1,6 @@
 """The command: what it prints, what it refuses, and with which exit code."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -11,10 +12,11 @@ from bi2scope import cli
 from bi2scope.data.errors import Bi2scopeError
 
 
-def bi2scope(*arguments: str, cwd: Path | None = None) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        [sys.executable, "-m", "bi2scope", *arguments], capture_output=True, text=True, check=False, cwd=cwd
-    )
+def bi2scope(
+    *arguments: str, cwd: Path | None = None, env: dict[str, str] | None = None
+) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, "-m", "bi2scope", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False, cwd=cwd, env=env)
 
 
 def refused(*arguments: str, code: int) -> str:
@@ -54,6 +56,17 @@ def test_an_output_that_is_there_is_refused_before_any_work(tmp_path: Path) -> N
     assert "is there already" in said
     assert "--overwrite" in said
     assert out.read_text() == "precious"
+
+
+@pytest.mark.parametrize(("settled", "waits"), [(None, "PASSIVE"), ("active", "ACTIVE")])
+def test_threads_of_torch_sleep_while_they_wait(tmp_path: Path, settled: str | None, waits: str) -> None:
+    own = {key: value for key, value in os.environ.items() if key != "OMP_WAIT_POLICY"}
+    own |= {"OMP_DISPLAY_ENV": "true"} | ({"OMP_WAIT_POLICY": settled} if settled else {})
+    train = ["train", "--rna", "no.h5ad", "--atac", "no.h5ad", "--out", str(tmp_path / "model.safetensors")]
+    done = bi2scope(*train, env=own)
+    assert "no.h5ad" in done.stderr
+    if sys.platform.startswith("linux"):  # whose OpenMP, GNU's, says what it was set to
+        assert f"OMP_WAIT_POLICY = '{waits}'" in done.stderr
 
 
 def test_a_missing_input_is_named(tmp_path: Path) -> None:

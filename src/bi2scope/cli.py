@@ -5,6 +5,7 @@ A verb imports its layer only when it is called, so that ``bi2scope --help`` nee
 
 from __future__ import annotations
 
+import os
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -228,6 +229,7 @@ def demo(
 
 def main() -> None:
     """Run the command; turn every expected error into one message and an exit code."""
+    _wait_passively()
     try:
         app()
     except Bi2scopeError as error:
@@ -245,3 +247,12 @@ def main() -> None:
     except KeyboardInterrupt:
         typer.echo("interrupted", err=True)
         sys.exit(130)
+
+
+def _wait_passively() -> None:
+    """Let torch's threads sleep while they wait for one another, unless the user has settled how they wait.
+
+    By default they wait with their processors busy. Where other jobs run, that takes the processor from the very
+    thread that is waited for. OpenMP reads the setting once, when torch is loaded; processes started later inherit it.
+    """
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
