@@ -46,7 +46,7 @@ def test_blocks_of_slow_lengths_give_the_same() -> None:
     label, score = rng.normal(size=(2, len(code)))
     spectra = rotations.spectra([label], labels=True), rotations.spectra([score], labels=False)
     wanted = [moved(rotations, draw, label) @ score for draw in range(5)]
-    np.testing.assert_allclose(rotations.products(*spectra, [(0, 0)])[0], wanted, rtol=1e-10)
+    np.testing.assert_allclose(rotations.products(*spectra, [(0, 0)])[0], wanted, rtol=1e-10, atol=1e-10)
 
 
 def test_offsets_reach_every_place_of_every_block_and_none_beyond() -> None:
